@@ -1,0 +1,97 @@
+// Package sim is the discrete-event core: time, the event loop, processes,
+// shared resources, seeded streams, statistics and traces. It knows nothing of
+// hardware.
+//
+// One loop, one total order: events run by (time, insertion). Models schedule
+// values (a handler and a payload word), never closures, so the steady state
+// allocates nothing. Driver and test code runs as processes (coroutines), of
+// which exactly one runs at a time.
+package sim
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+)
+
+// Time is simulated time in picoseconds, as an instant since the start or as a
+// duration. int64 reaches 106 days.
+type Time int64
+
+// Units of Time.
+const (
+	Picosecond  Time = 1
+	Nanosecond       = 1000 * Picosecond
+	Microsecond      = 1000 * Nanosecond
+	Millisecond      = 1000 * Microsecond
+	Second           = 1000 * Millisecond
+)
+
+// Never is later than every event.
+const Never Time = math.MaxInt64
+
+// Seconds returns t in seconds.
+func (t Time) Seconds() float64 { return float64(t) / float64(Second) }
+
+// Nanoseconds returns t in whole nanoseconds, rounded down.
+func (t Time) Nanoseconds() int64 { return int64(t / Nanosecond) }
+
+// mulDiv returns a*b/c rounded down with a 128-bit intermediate. a, b ≥ 0, c > 0.
+func mulDiv(a, b, c int64) int64 {
+	q, _ := mulDivRem(a, b, c)
+	return q
+}
+
+func mulDivRem(a, b, c int64) (q, r int64) {
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	if hi >= uint64(c) {
+		panic(fmt.Sprintf("sim: %d×%d/%d does not fit 64 bits", a, b, c))
+	}
+	uq, ur := bits.Div64(hi, lo, uint64(c))
+	return int64(uq), int64(ur)
+}
+
+func mulDivCeil(a, b, c int64) int64 {
+	q, r := mulDivRem(a, b, c)
+	if r != 0 {
+		q++
+	}
+	return q
+}
+
+// Clock is a clock domain: edge n is at exactly n/hz seconds, rounded down to
+// the picosecond, so that no number of cycles accumulates an error.
+type Clock struct{ hz int64 }
+
+// NewClock returns the domain of hz cycles a second; hz must be positive.
+func NewClock(hz Hertz) Clock {
+	if hz <= 0 {
+		panic("sim: clock frequency must be positive")
+	}
+	return Clock{int64(hz)}
+}
+
+// Hz returns the frequency.
+func (c Clock) Hz() Hertz { return Hertz(c.hz) }
+
+// Edge returns the instant of edge n.
+func (c Clock) Edge(n int64) Time { return Time(mulDiv(n, int64(Second), c.hz)) }
+
+// EdgeAtOrAfter returns the number of the first edge at or after t.
+func (c Clock) EdgeAtOrAfter(t Time) int64 {
+	n := mulDiv(int64(t), c.hz, int64(Second))
+	if c.Edge(n) < t {
+		n++
+	}
+	return n
+}
+
+// After returns the instant n cycles after the first edge at or after t: when
+// a synchronous block that sees its input at t shows its output.
+func (c Clock) After(t Time, n int64) Time { return c.Edge(c.EdgeAtOrAfter(t) + n) }
+
+// Duration returns the length of n cycles, rounded up to the picosecond.
+func (c Clock) Duration(n int64) Time { return Time(mulDivCeil(n, int64(Second), c.hz)) }
+
+// Cycles returns how many whole cycles fit in d, rounded up.
+func (c Clock) Cycles(d Time) int64 { return mulDivCeil(int64(d), c.hz, int64(Second)) }
