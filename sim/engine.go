@@ -22,6 +22,7 @@ type Call struct {
 type Engine struct {
 	now      Time
 	queue    queue
+	late     []Call // to run when the instant has no event left
 	handlers []func(arg uint64)
 	names    []string
 	err      error
@@ -72,6 +73,11 @@ func (e *Engine) At(t Time, c Call) {
 // After schedules c in d.
 func (e *Engine) After(d Time, c Call) { e.At(e.now+d, c) }
 
+// AtInstantEnd runs c at the current instant when no event of it is left: how
+// an arbiter sees all of an instant's requests, whatever their order. What c
+// schedules at this instant still runs in it, and may ask for its end again.
+func (e *Engine) AtInstantEnd(c Call) { e.late = append(e.late, c) }
+
 // Fire calls c at once, within the current event.
 func (e *Engine) Fire(c Call) { e.handlers[c.H](c.Arg) }
 
@@ -101,7 +107,15 @@ func (e *Engine) RunUntil(t Time) error {
 		if e.inbox.pending() {
 			e.inbox.drain()
 		}
-		at, c, ok := e.queue.pop(t)
+		limit := t
+		if len(e.late) > 0 {
+			limit = e.now
+		}
+		at, c, ok := e.queue.pop(limit)
+		if !ok && len(e.late) > 0 {
+			e.endInstant()
+			continue
+		}
 		if !ok {
 			if e.inbox.pending() {
 				continue
@@ -119,4 +133,15 @@ func (e *Engine) RunUntil(t Time) error {
 		return e.procs.deadlock()
 	}
 	return nil
+}
+
+// endInstant runs what waits for the instant's end. What is added meanwhile
+// waits for the next end.
+func (e *Engine) endInstant() {
+	n := len(e.late)
+	for _, c := range e.late[:n] {
+		e.events++
+		e.handlers[c.H](c.Arg)
+	}
+	e.late = e.late[:copy(e.late, e.late[n:])]
 }

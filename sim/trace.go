@@ -23,6 +23,23 @@ type Trace struct {
 	spans  []Span
 }
 
+// Track names a row of the trace, when there is one. Set Engine.Trace before
+// the blocks are built: they take their tracks at construction.
+func (e *Engine) Track(name string) Track {
+	if e.Trace == nil {
+		return 0
+	}
+	return e.Trace.NewTrack(name)
+}
+
+// Label names a kind of event, when there is a trace.
+func (e *Engine) Label(name string) Label {
+	if e.Trace == nil {
+		return 0
+	}
+	return e.Trace.NewLabel(name)
+}
+
 // NewTrack names a row.
 func (t *Trace) NewTrack(name string) Track {
 	t.tracks = append(t.tracks, name)
