@@ -6,7 +6,10 @@
 // sees). A driver sees Bus alone.
 package hw
 
-import "github.com/presi-sim/presi/sim"
+import (
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/sim"
+)
 
 // Op says what a Request does.
 type Op uint8
@@ -35,6 +38,13 @@ var statusNames = [...]string{"ok", "page fault", "permission fault", "unsupport
 	"completer abort", "memory error", "completion time-out"}
 
 func (s Status) String() string { return statusNames[s] }
+
+// codes is what a request's failure is called where software sees it.
+var codes = [...]abi.Status{abi.StatusOK, abi.StatusPageFault, abi.StatusPermFault, abi.StatusBusError,
+	abi.StatusBusError, abi.StatusMemoryError, abi.StatusBusTimeout}
+
+// Code returns the status of work that a failed request ended.
+func (s Status) Code() abi.Status { return codes[s] }
 
 // Space says what a Request's address means.
 type Space uint8

@@ -55,6 +55,8 @@ type Result struct {
 // Copy is work for a DMA engine: rows of bytes between two context addresses,
 // in two counted dimensions. A fill has Fill set and repeats an 8-byte pattern.
 type Copy struct {
+	Queue     uint8 // who asks: arbiters order an instant's requests by it
+	Priority  uint8 // 0 low to 3 realtime
 	ASID      uint16
 	Fill      bool
 	Pattern   uint64
@@ -75,11 +77,13 @@ type Copier interface {
 
 // Launch is work for the compute cores: a kernel descriptor, as fetched.
 type Launch struct {
-	ASID   uint16
-	Desc   [256]byte // abi.Kernel on the wire, checked by the cores
-	Cores  uint32    // mask
-	Result Result
-	Done   sim.Call
+	Queue    uint8 // as in Copy
+	Priority uint8
+	ASID     uint16
+	Desc     [256]byte // abi.Kernel on the wire, checked by the cores
+	Cores    uint32    // mask
+	Result   Result
+	Done     sim.Call
 }
 
 // Computer is the compute complex. Launch always accepts; a launch runs on all
