@@ -1,0 +1,48 @@
+// Package workload holds the work a machine is measured on: networks as data,
+// single operators by shorthand, and the values of their tensors.
+//
+// A network is a TOML file (the shipped ones are in networks/, see [List]) or a
+// shorthand such as "gemm:256x1024x512". [Load] turns either into a [Graph]:
+// tensors with shapes and element types, and a list of operators in execution
+// order, each of which becomes one kernel on a device. The package knows no
+// hardware: tiles, mappings and addresses are somebody else's.
+//
+// # Network files
+//
+//	name   = "example"                # must equal the file's name
+//	title  = "one line for people"
+//	source = "paper, table; reference code"
+//	outputs = ["fc"]                  # tensors the host reads at the end
+//	tensors = [                       # what exists before the first operator
+//	  { name = "image", role = "input", shape = ["$batch", 224, 224, 3] },
+//	]
+//
+//	[set]                             # integers the file uses as $name
+//	width = 64
+//
+//	[[template]]                      # operators to be used by several blocks
+//	name = "basic"
+//	ops = [
+//	  { name = "conv1", op = "conv", k = "$w", r = 3, pad = 1, act = "relu" },
+//	  { name = "conv2", op = "conv", k = "$w", r = 3, pad = 1, residual = "$in", act = "relu" },
+//	]
+//
+//	[[block]]                         # blocks run in the order of the file
+//	name = "layer1.$i"                # prefix of the names inside; $i counts
+//	use = "basic"                     # a template, or ops = [...] in place
+//	repeat = 2                        # copies, numbered from first (default 0)
+//	set = { w = 64 }
+//
+// A number is an integer or an expression in a string: "4*$w", "($n-1)*768".
+// $batch is the batch size. An operator reads the result of the one before it
+// unless it says `in`; "$in" is what the block started from. A name is looked
+// up in its own block first, then in the whole file. The keys of each operator
+// are in the table of kinds (kinds.go); anything else is an error.
+//
+// # Layouts
+//
+// Images are NHWC. A convolution's weights are [R, S, C/groups, K] (HWIO), a
+// GEMM's [K, N], so that both are a matrix with one column for each output
+// channel. Views ([View]) address attention heads, cache rows and parts of a
+// concatenation in place, without transposes or copies.
+package workload

@@ -1,0 +1,100 @@
+package workload
+
+import (
+	"embed"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// Options are what a run decides about a workload.
+type Options struct {
+	Batch int   // images, sequences or rows at once; 0 means 1
+	DType DType // of weights and activations
+}
+
+//go:embed networks/*.toml
+var networkFiles embed.FS
+
+// maxBatch bounds Options.Batch.
+const maxBatch = 1 << 20
+
+// Load makes a graph of a shipped network ("resnet50", see [List]), of a file
+// (a name that ends in .toml) or of a single operator ("gemm:256x1024x512",
+// see shorthands in shorthand.go). A network's variables can be given behind
+// its name: "gpt2-decode,context=1024". All faults are reported at once, each
+// an [*Error], joined.
+func Load(name string, opts Options) (*Graph, error) {
+	if opts.Batch == 0 {
+		opts.Batch = 1
+	}
+	if opts.Batch < 1 || opts.Batch > maxBatch {
+		return nil, &Error{Source: name, Key: "batch", Msg: fmt.Sprintf("%d is out of range; want 1 to %d", opts.Batch, maxBatch)}
+	}
+	if opts.DType > I8 {
+		return nil, &Error{Source: name, Key: "dtype", Msg: fmt.Sprintf("%s is no type for a network; want f32, bf16 or int8", opts.DType)}
+	}
+	if kind, _, ok := strings.Cut(name, ":"); ok && identifier(kind) == kind {
+		return parse(name, opts)
+	}
+	base, vars, err := splitVars(name)
+	if err != nil {
+		return nil, err
+	}
+	return loadFile(base, opts, vars)
+}
+
+// Parse makes a graph of one operator's shorthand, with batch 1 in f32.
+func Parse(shorthand string) (*Graph, error) { return parse(shorthand, Options{Batch: 1}) }
+
+func loadFile(name string, opts Options, vars map[string]int) (*Graph, error) {
+	if strings.HasSuffix(name, ".toml") {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			return nil, fmt.Errorf("workload %s: %w", name, err)
+		}
+		return readFile(name, string(text), opts, vars)
+	}
+	file := path.Join("networks", name+".toml")
+	text, err := fs.ReadFile(networkFiles, file)
+	if err != nil {
+		return nil, &Error{Source: name, Err: ErrUnknown, Msg: "is no network; want one of " + strings.Join(List(), ", ") +
+			", a file that ends in .toml, or an operator such as gemm:256x1024x512"}
+	}
+	g, err := readFile(path.Base(file), string(text), opts, vars)
+	if err != nil || g.Dataset == "" {
+		return g, err
+	}
+	return g, attach(g)
+}
+
+// splitVars takes "name,key=value,…" apart.
+func splitVars(name string) (string, map[string]int, error) {
+	parts := strings.Split(name, ",")
+	vars := map[string]int{}
+	for _, part := range parts[1:] {
+		key, value, ok := strings.Cut(part, "=")
+		v, err := env{}.eval(value)
+		if !ok || err != nil || identifier(key) != key || key == "" {
+			return "", nil, &Error{Source: name, Key: part,
+				Msg: "is no variable; want name=number, for example gpt2-decode,context=1024"}
+		}
+		vars[key] = v
+	}
+	return parts[0], vars, nil
+}
+
+// List names the shipped networks in alphabetical order.
+func List() []string {
+	entries, err := networkFiles.ReadDir("networks")
+	if err != nil {
+		panic(err) // the directory is embedded
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, strings.TrimSuffix(e.Name(), ".toml"))
+	}
+	return names
+}
