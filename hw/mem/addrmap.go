@@ -1,0 +1,169 @@
+package mem
+
+import (
+	"fmt"
+	"math/bits"
+	"strings"
+)
+
+// Fields of a transaction's address. The map string lists them from the most
+// to the least significant, each by its two letters: "robabgracoch".
+const (
+	fieldRow = iota
+	fieldBank
+	fieldGroup
+	fieldRank // rank, or pseudo-channel and stack id
+	fieldColumn
+	numFields
+)
+
+var fieldNames = [numFields]string{"ro", "ba", "bg", "ra", "co"}
+
+// piece is a run of address bits that belong to one field.
+type piece struct {
+	field int
+	from  uint // lowest bit in the in-channel index
+	mask  uint64
+	to    uint // lowest bit in the field
+}
+
+// addrMap splits a transaction index into channel and device coordinates.
+// Removing the channel digit turns an index x into the in-channel index y, and
+// consecutive x of one channel are consecutive y.
+type addrMap struct {
+	channels uint64
+	below    uint // index bits below the channel digit
+	pieces   []piece
+	runBits  uint // the lowest bits of y that are all column bits
+	bits     uint // bits of y
+	bankOf   [numFields]uint
+}
+
+// coord is a transaction within its channel.
+type coord struct {
+	bank int32 // flat: rank, group, bank
+	row  int32
+	col  int32
+}
+
+// parseMap reads a field string. Every field stands once; a field may stand
+// more than once when all but its most significant part carry a width in
+// bits, as in "robabgracochco2" (the two lowest column bits below the channel).
+func parseMap(text string, d *device, channels int) (*addrMap, error) {
+	width := [numFields]int{d.bits[2], d.bits[1], d.bits[0], d.rank[0] + d.rank[1], d.bits[3]}
+	used := [numFields]int{}
+	m := &addrMap{channels: uint64(channels)}
+	sawChannel, rest := false, text
+	for len(rest) > 0 {
+		token, w, cut := lastToken(rest)
+		rest = rest[:cut]
+		if token == "ch" && w < 0 && !sawChannel {
+			sawChannel, m.below = true, m.bits
+			continue
+		}
+		f := fieldIndex(token)
+		if f < 0 || token == "ch" {
+			return nil, fmt.Errorf("%q is not an address map: %q is no field, or stands twice; use ro, ba, bg, ra, co and ch, from the most to the least significant, like \"robabgracoch\"", text, token)
+		}
+		if w < 0 {
+			w = width[f] - used[f]
+			if used[f] > 0 && w == 0 {
+				return nil, fmt.Errorf("%q is not an address map: field %q stands twice without a width", text, token)
+			}
+		}
+		if used[f]+w > width[f] {
+			return nil, fmt.Errorf("%q is not an address map: field %q takes more than its %d bits", text, token, width[f])
+		}
+		m.add(f, w, used[f])
+		used[f] += w
+	}
+	for f, name := range fieldNames {
+		if used[f] != width[f] {
+			return nil, fmt.Errorf("%q is not an address map: field %q covers %d of its %d bits", text, name, used[f], width[f])
+		}
+	}
+	if !sawChannel {
+		return nil, fmt.Errorf("%q is not an address map: field \"ch\" is missing", text)
+	}
+	m.bankOf = [numFields]uint{fieldGroup: uint(width[fieldBank]), fieldRank: uint(width[fieldBank] + width[fieldGroup])}
+	return m, nil
+}
+
+// lastToken splits the last field off: its name, its width or -1, and where it starts.
+func lastToken(s string) (name string, width, cut int) {
+	end := len(s)
+	for end > 0 && s[end-1] >= '0' && s[end-1] <= '9' {
+		end--
+	}
+	width = -1
+	if end < len(s) {
+		width = 0
+		for _, c := range s[end:] {
+			width = min(width*10+int(c-'0'), 99)
+		}
+	}
+	cut = max(end-2, 0)
+	return strings.ToLower(s[cut:end]), width, cut
+}
+
+func fieldIndex(name string) int {
+	for i, n := range fieldNames {
+		if n == name {
+			return i
+		}
+	}
+	return -1
+}
+
+// add appends w bits of a field above the bits placed so far.
+func (m *addrMap) add(f, w, to int) {
+	if w == 0 {
+		return
+	}
+	if f == fieldColumn && m.runBits == m.bits {
+		m.runBits += uint(w)
+	}
+	m.pieces = append(m.pieces, piece{f, m.bits, 1<<w - 1, uint(to)})
+	m.bits += uint(w)
+}
+
+// decode splits an in-channel index.
+func (m *addrMap) decode(y uint64) coord {
+	var v [numFields]uint64
+	for i := range m.pieces {
+		p := &m.pieces[i]
+		v[p.field] |= y >> p.from & p.mask << p.to
+	}
+	bank := v[fieldBank] | v[fieldGroup]<<m.bankOf[fieldGroup] | v[fieldRank]<<m.bankOf[fieldRank]
+	return coord{int32(bank), int32(v[fieldRow]), int32(v[fieldColumn])}
+}
+
+// split turns an index into its channel and in-channel index.
+func (m *addrMap) split(x uint64) (channel int, y uint64) {
+	low := x & (1<<m.below - 1)
+	high := x >> m.below
+	if m.channels&(m.channels-1) == 0 {
+		return int(high & (m.channels - 1)), high>>bits.TrailingZeros64(m.channels)<<m.below | low
+	}
+	return int(high % m.channels), high/m.channels<<m.below | low
+}
+
+// span returns the in-channel indices [from, to) of channel c among the
+// transactions [x0, x1]: consecutive, as the channel is one digit of x.
+func (m *addrMap) span(c int, x0, x1 uint64) (from, to uint64) {
+	return m.firstAtOrAfter(c, x0), m.firstAtOrAfter(c, x1+1)
+}
+
+// firstAtOrAfter returns the smallest in-channel index of channel c whose
+// transaction index is at least x.
+func (m *addrMap) firstAtOrAfter(c int, x uint64) uint64 {
+	at, y := m.split(x)
+	switch {
+	case c == at:
+		return y
+	case c > at:
+		return y >> m.below << m.below
+	default:
+		return (y>>m.below + 1) << m.below
+	}
+}

@@ -1,0 +1,292 @@
+// Package mem models memory: the bytes of a memory as a sparse Store, and the
+// time of device memory as a DRAM controller with its channels.
+//
+// The controller follows the JEDEC command protocols (DDR4 JESD79-4, DDR5
+// JESD79-5, LPDDR5 JESD209-5, GDDR6 JESD250, HBM2 JESD235, HBM3 JESD238, HBM4
+// JESD270-4): timestamps of banks, bank groups and ranks in place of a ticking
+// clock, first-ready scheduling, refresh and write draining. DEVIATIONS.md
+// lists what differs from the real thing.
+package mem
+
+import (
+	"fmt"
+
+	"github.com/presi-sim/presi/sim"
+)
+
+// ChunkBytes is the granule in which a Store allocates backing.
+const ChunkBytes = 64 << 10
+
+type block [ChunkBytes]byte
+
+// zeroBlock stands for a chunk known to be zero. It is never written.
+var zeroBlock block
+
+// chunk is one granule: data is nil while its content is the store's default
+// (zero, or noise after Scramble), &zeroBlock when it was zeroed as a whole.
+type chunk struct {
+	data   *block
+	slab   int32 // owner of data, valid when data is real
+	pinned bool  // a slice of it was handed out: it must not move
+}
+
+// slab is one allocation that backs consecutive chunks.
+type slab struct {
+	first int
+	live  int // chunks that still use it
+	data  []byte
+}
+
+// Store is the bytes of a memory: sparse, of fixed size, zero until written.
+// It implements hw.Backdoor. Addresses are byte offsets; a range outside the
+// store is a caller's bug and panics.
+type Store struct {
+	size     uint64
+	chunks   []chunk
+	slabs    []slab
+	freeIDs  []int32
+	noise    uint64
+	scramble bool // absent chunks hold noise
+	resident int64
+}
+
+// NewStore returns a store of size bytes, all zero and without backing.
+func NewStore(size sim.Bytes) *Store {
+	if size < 0 {
+		panic("mem: a store cannot have a negative size")
+	}
+	n := (int64(size) + ChunkBytes - 1) / ChunkBytes
+	return &Store{size: uint64(size), chunks: make([]chunk, n)}
+}
+
+// Size returns the store's size.
+func (s *Store) Size() sim.Bytes { return sim.Bytes(s.size) }
+
+// Resident returns how many bytes have backing.
+func (s *Store) Resident() sim.Bytes { return sim.Bytes(s.resident) }
+
+// Contains reports whether n bytes at addr lie within the store.
+func (s *Store) Contains(addr uint64, n int64) bool {
+	return n >= 0 && addr <= s.size && uint64(n) <= s.size-addr
+}
+
+func (s *Store) check(addr uint64, n int64) {
+	if !s.Contains(addr, n) {
+		panic(fmt.Sprintf("mem: %d bytes at %#x lie outside a store of %d bytes", n, addr, s.size))
+	}
+}
+
+// Peek implements hw.Backdoor: it copies bytes out.
+func (s *Store) Peek(addr uint64, p []byte) {
+	if s.Read(addr, p) {
+		clear(p)
+	}
+}
+
+// Poke implements hw.Backdoor: it copies bytes in.
+func (s *Store) Poke(addr uint64, p []byte) {
+	s.check(addr, int64(len(p)))
+	for len(p) > 0 {
+		i, off := addr/ChunkBytes, addr%ChunkBytes
+		n := min(uint64(len(p)), ChunkBytes-off)
+		copy(s.backing(int(i))[off:], p[:n])
+		p, addr = p[n:], addr+n
+	}
+}
+
+// Read copies the bytes at addr to p unless all of them are known to be zero
+// for want of backing: then it leaves p alone and returns true.
+func (s *Store) Read(addr uint64, p []byte) (absentZero bool) {
+	s.check(addr, int64(len(p)))
+	if s.allZero(addr, int64(len(p))) {
+		return true
+	}
+	for len(p) > 0 {
+		i, off := addr/ChunkBytes, addr%ChunkBytes
+		n := min(uint64(len(p)), ChunkBytes-off)
+		if c := s.chunks[i].data; c != nil {
+			copy(p[:n], c[off:])
+		} else if s.scramble {
+			s.fillNoise(addr, p[:n])
+		} else {
+			clear(p[:n])
+		}
+		p, addr = p[n:], addr+n
+	}
+	return false
+}
+
+// allZero reports whether no chunk of the range has real backing and all are zero.
+func (s *Store) allZero(addr uint64, n int64) bool {
+	if n == 0 {
+		return true
+	}
+	last := (addr + uint64(n) - 1) / ChunkBytes
+	for i := addr / ChunkBytes; i <= last; i++ {
+		d := s.chunks[i].data
+		if d != &zeroBlock && (d != nil || s.scramble) {
+			return false
+		}
+	}
+	return true
+}
+
+// Zero clears n bytes at addr. Chunks covered whole lose their backing unless
+// a slice of them was handed out.
+func (s *Store) Zero(addr uint64, n int64) {
+	s.check(addr, n)
+	end := addr + uint64(n)
+	for addr < end {
+		i, off := addr/ChunkBytes, addr%ChunkBytes
+		m := min(end-addr, ChunkBytes-off)
+		c := &s.chunks[i]
+		switch {
+		case m == ChunkBytes && !c.pinned:
+			s.drop(int(i))
+			if s.scramble {
+				c.data = &zeroBlock
+			}
+		case c.data == &zeroBlock || c.data == nil && !s.scramble:
+		default:
+			clear(s.backing(int(i))[off : off+m])
+		}
+		addr += m
+	}
+}
+
+// Free is Zero that also ends the life of slices handed out by Bytes: whoever
+// holds one must not use it any more.
+func (s *Store) Free(addr uint64, n int64) {
+	s.check(addr, n)
+	first := (addr + ChunkBytes - 1) / ChunkBytes
+	for i := first; (i+1)*ChunkBytes <= addr+uint64(n); i++ {
+		s.chunks[i].pinned = false
+	}
+	s.Zero(addr, n)
+}
+
+// Bytes returns the n bytes at addr as one slice, giving them backing if they
+// have none. The slice stays valid until Free. Ranges within one chunk may
+// share it; a longer range must not share a chunk with a range handed out
+// before unless it lies within that range: the caller aligns those.
+func (s *Store) Bytes(addr uint64, n int64) []byte {
+	s.check(addr, n)
+	if n == 0 {
+		return nil
+	}
+	first, last := int(addr/ChunkBytes), int((addr+uint64(n)-1)/ChunkBytes)
+	if !s.contiguous(first, last) {
+		s.gather(first, last)
+	}
+	for i := first; i <= last; i++ {
+		s.chunks[i].pinned = true
+	}
+	sl := &s.slabs[s.chunks[first].slab]
+	off := addr - uint64(sl.first)*ChunkBytes
+	return sl.data[off : off+uint64(n) : off+uint64(n)]
+}
+
+// contiguous reports whether one slab backs the chunks first..last.
+func (s *Store) contiguous(first, last int) bool {
+	for i := first; i <= last; i++ {
+		c := &s.chunks[i]
+		if c.data == nil || c.data == &zeroBlock || c.slab != s.chunks[first].slab {
+			return false
+		}
+	}
+	return true
+}
+
+// gather moves the chunks first..last into one new slab.
+func (s *Store) gather(first, last int) {
+	data := make([]byte, (last-first+1)*ChunkBytes)
+	for i := first; i <= last; i++ {
+		c := &s.chunks[i]
+		if c.pinned {
+			panic(fmt.Sprintf("mem: the chunk at %#x is in use by another slice and cannot move", uint64(i)*ChunkBytes))
+		}
+		part := data[(i-first)*ChunkBytes:][:ChunkBytes]
+		switch {
+		case c.data != nil:
+			copy(part, c.data[:])
+		case s.scramble:
+			s.fillNoise(uint64(i)*ChunkBytes, part)
+		}
+	}
+	id := s.addSlab(slab{first: first, live: last - first + 1, data: data})
+	for i := first; i <= last; i++ {
+		s.drop(i)
+		s.chunks[i].data = (*block)(data[(i-first)*ChunkBytes:])
+		s.chunks[i].slab = id
+	}
+	s.resident += int64(len(data))
+}
+
+func (s *Store) addSlab(sl slab) int32 {
+	if n := len(s.freeIDs); n > 0 {
+		id := s.freeIDs[n-1]
+		s.freeIDs = s.freeIDs[:n-1]
+		s.slabs[id] = sl
+		return id
+	}
+	s.slabs = append(s.slabs, sl)
+	return int32(len(s.slabs) - 1)
+}
+
+// backing returns chunk i's bytes, allocating them when absent.
+func (s *Store) backing(i int) *block {
+	if d := s.chunks[i].data; d != nil && d != &zeroBlock {
+		return d
+	}
+	s.gather(i, i)
+	return s.chunks[i].data
+}
+
+// drop takes chunk i's backing away.
+func (s *Store) drop(i int) {
+	c := &s.chunks[i]
+	if c.data == nil {
+		return
+	}
+	real := c.data != &zeroBlock
+	c.data = nil
+	if !real {
+		return
+	}
+	s.resident -= ChunkBytes
+	sl := &s.slabs[c.slab]
+	if sl.live--; sl.live == 0 {
+		sl.data = nil
+		s.freeIDs = append(s.freeIDs, c.slab)
+	}
+}
+
+// Scramble replaces the whole content by noise of the stream, as DRAM holds
+// after it has lost its refresh. Backing is given up; noise takes none.
+func (s *Store) Scramble(stream *sim.Stream) {
+	s.noise, s.scramble = stream.Uint64(), true
+	for i := range s.chunks {
+		c := &s.chunks[i]
+		if c.pinned {
+			s.fillNoise(uint64(i)*ChunkBytes, c.data[:])
+			continue
+		}
+		s.drop(i)
+	}
+}
+
+// fillNoise writes the noise that belongs to addr: a SplitMix64 word for every
+// aligned eight bytes, so that it does not depend on how a range is cut.
+func (s *Store) fillNoise(addr uint64, p []byte) {
+	for k := range p {
+		a := addr + uint64(k)
+		p[k] = byte(mix(s.noise+a>>3*0x9e3779b97f4a7c15) >> (8 * (a & 7)))
+	}
+}
+
+// mix is the output function of SplitMix64.
+func mix(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
