@@ -22,16 +22,11 @@ type View struct {
 	Scale float32
 }
 
-// scale returns Scale with its zero value resolved.
-func (v *View) scale() float32 {
-	if v.Scale == 0 {
-		return 1
-	}
-	return v.Scale
-}
-
 // row returns the bytes of cols elements of row r from column c on.
 func (v *View) row(r, c, cols int) []byte {
+	if cols == 0 {
+		return nil
+	}
 	size := v.Type.Size()
 	o := r*v.LD + c*size
 	return v.Data[o : o+cols*size]

@@ -1,0 +1,81 @@
+package kern
+
+import "fmt"
+
+// Act is a unary function of float32 values.
+type Act uint8
+
+const (
+	Identity Act = iota
+	ReLU         // max(x, 0); NaN stays NaN
+	ReLU6        // min(max(x, 0), 6)
+	GELUTanh     // ½x(1 + tanh(√(2/π)(x + 0.044715x³))): GPT-2
+	GELUErf      // ½x(1 + erf(x/√2)): BERT
+	SiLU         // x/(1 + e⁻ˣ)
+	Sigmoid      // 1/(1 + e⁻ˣ)
+	Tanh
+	Exp
+)
+
+var acts = [...]struct {
+	name  string
+	apply func([]float32)
+}{
+	Identity: {"identity", func([]float32) {}},
+	ReLU:     {"relu", reluRow},
+	ReLU6:    {"relu6", relu6Row},
+	GELUTanh: {"gelu_tanh", each(geluTanh32)},
+	GELUErf:  {"gelu_erf", each(geluErf32)},
+	SiLU:     {"silu", each(silu32)},
+	Sigmoid:  {"sigmoid", each(sigmoid32)},
+	Tanh:     {"tanh", each(tanh32)},
+	Exp:      {"exp", each(exp32)},
+}
+
+// String returns the function's name as ParseAct takes it.
+func (a Act) String() string {
+	if int(a) >= len(acts) {
+		return fmt.Sprintf("act(%d)", uint8(a))
+	}
+	return acts[a].name
+}
+
+// ParseAct returns the function called name.
+func ParseAct(name string) (Act, error) {
+	for i, a := range acts {
+		if a.name == name {
+			return Act(i), nil
+		}
+	}
+	return 0, fmt.Errorf("%w: function %q", ErrType, name)
+}
+
+func (a Act) check() error {
+	if int(a) >= len(acts) {
+		return fmt.Errorf("%w: function %d", ErrType, a)
+	}
+	return nil
+}
+
+// apply replaces each element of row by its function value.
+func (a Act) apply(row []float32) { acts[a].apply(row) }
+
+func each(f func(float32) float32) func([]float32) {
+	return func(row []float32) {
+		for i, x := range row {
+			row[i] = f(x)
+		}
+	}
+}
+
+func reluRow(row []float32) {
+	for i, x := range row {
+		row[i] = max(x, 0)
+	}
+}
+
+func relu6Row(row []float32) {
+	for i, x := range row {
+		row[i] = min(max(x, 0), 6)
+	}
+}
