@@ -91,12 +91,12 @@ func (ch *channel) send(s *slot) {
 		if s.write.Zero = ch.job.Pattern == 0; !s.write.Zero {
 			fillPattern(s.write.Data, ch.job.Pattern, src)
 		}
-		ch.d.port.Submit(&s.write)
+		s.write.Send(ch.d.port)
 		return
 	}
 	s.read.ASID, s.read.Addr, s.read.Bytes = ch.job.ASID, src, n
 	s.read.Data, s.read.Zero = s.data[:n], false
-	ch.d.port.Submit(&s.read)
+	s.read.Send(ch.d.port)
 }
 
 // charge adds what a request took to its slot's critical path.
@@ -123,7 +123,7 @@ func (ch *channel) readDone(i int) {
 	}
 	ch.d.stats.ReadBytes += s.read.Bytes
 	s.write.Zero = s.read.Zero
-	ch.d.port.Submit(&s.write)
+	s.write.Send(ch.d.port)
 }
 
 func (ch *channel) writeDone(i int) {

@@ -62,7 +62,7 @@ type Source uint8
 
 // Request is one access of contiguous bytes. The requester owns it and keeps
 // it unchanged until Done fires; it is then free for reuse. Targets set only
-// the result fields.
+// the result fields, which are zero when it is submitted (see Send).
 //
 // Data is nil when the values are of no interest (timing alone); otherwise it
 // has Bytes bytes: filled in at the time the target serves a read, taken at
@@ -89,6 +89,13 @@ type Request struct {
 	Stalled   sim.Time // of the time it took: waiting for translation
 
 	Done sim.Call
+}
+
+// Send clears the results of an earlier use and submits r to t. Requesters
+// that use a Request again go through it.
+func (r *Request) Send(t Target) {
+	r.Status, r.FaultAddr, r.Remote, r.Stalled = OK, 0, false, 0
+	t.Submit(r)
 }
 
 // Target serves requests: a memory, a link, a translating port.
