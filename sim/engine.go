@@ -27,7 +27,7 @@ type Engine struct {
 	names    []string
 	err      error
 	events   uint64
-	stopped  bool
+	halted   bool // Stop or Fail: the loop ends after the current event
 
 	procs procs
 	inbox inbox
@@ -42,6 +42,7 @@ type Engine struct {
 // New returns an engine at time 0 whose streams derive from seed.
 func New(seed uint64) *Engine {
 	e := &Engine{seed: seed, handlers: []func(uint64){func(uint64) {}}, names: []string{"none"}}
+	e.queue.init()
 	e.procs.init(e)
 	e.inbox.init()
 	return e
@@ -61,13 +62,20 @@ func (e *Engine) Register(name string, fn func(arg uint64)) Handler {
 	return Handler(len(e.handlers) - 1)
 }
 
-// At schedules c at instant t, which must not lie in the past. Events of the
-// same instant run in the order of scheduling.
+// At schedules c at instant t, which must not lie in the past, nor be Never.
+// Events of the same instant run in the order of scheduling.
 func (e *Engine) At(t Time, c Call) {
-	if t < e.now {
-		panic(fmt.Sprintf("sim: %s scheduled at %d ps, before now (%d ps)", e.names[c.H], t, e.now))
+	if t < e.now || t == Never {
+		e.badTime(t, c)
 	}
 	e.queue.push(t, c)
+}
+
+// badTime is apart so that At stays small enough to be inlined.
+//
+//go:noinline
+func (e *Engine) badTime(t Time, c Call) {
+	panic(fmt.Sprintf("sim: %s scheduled at %d ps, but it is %d ps now", e.names[c.H], int64(t), int64(e.now)))
 }
 
 // After schedules c in d.
@@ -86,11 +94,12 @@ func (e *Engine) Fire(c Call) { e.handlers[c.H](c.Arg) }
 func (e *Engine) Fail(err error) {
 	if e.err == nil {
 		e.err = fmt.Errorf("at %d ps: %w", e.now, err)
+		e.halted = true
 	}
 }
 
 // Stop makes Run return after the current event, with what is pending kept.
-func (e *Engine) Stop() { e.stopped = true }
+func (e *Engine) Stop() { e.halted = true }
 
 // ErrDeadlock is wrapped by Run's error when no event is left and a process
 // still waits; the text names each waiter and what it waits for.
@@ -100,48 +109,55 @@ var ErrDeadlock = errors.New("no event is left and somebody still waits")
 // ErrDeadlock when processes still wait (daemons apart).
 func (e *Engine) Run() error { return e.RunUntil(Never) }
 
-// RunUntil is Run that stops before the first event later than t.
+// RunUntil is Run that stops before the first event later than t and leaves
+// the clock at t, unless t is Never or the run was halted.
 func (e *Engine) RunUntil(t Time) error {
-	e.stopped = false
-	for e.err == nil && !e.stopped {
+	e.halted = e.err != nil
+	for !e.halted {
 		if e.inbox.pending() {
 			e.inbox.drain()
 		}
-		limit := t
-		if len(e.late) > 0 {
-			limit = e.now
-		}
-		at, c, ok := e.queue.pop(limit)
-		if !ok && len(e.late) > 0 {
-			e.endInstant()
-			continue
-		}
-		if !ok {
-			if e.inbox.pending() {
-				continue
-			}
+		if !e.step(t) && !e.inbox.pending() {
 			break
 		}
-		e.now = at
-		e.events++
-		e.handlers[c.H](c.Arg)
 	}
-	if e.err != nil {
-		return e.err
-	}
-	if !e.stopped && e.queue.len() == 0 {
+	if !e.halted && e.queue.empty() {
 		return e.procs.deadlock()
 	}
-	return nil
+	return e.err
+}
+
+// step runs the next event up to limit, or what waits for the end of this
+// instant; when there is neither, it moves the clock to limit and reports false.
+func (e *Engine) step(limit Time) bool {
+	until := limit
+	if len(e.late) > 0 {
+		until = e.now
+	}
+	t, c, ok := e.queue.pop(until)
+	switch {
+	case ok:
+		e.now = t
+		e.events++
+		e.handlers[c.H](c.Arg)
+	case len(e.late) > 0:
+		e.endInstant()
+	default:
+		if limit != Never {
+			e.now = max(e.now, limit)
+		}
+		return false
+	}
+	return true
 }
 
 // endInstant runs what waits for the instant's end. What is added meanwhile
 // waits for the next end.
 func (e *Engine) endInstant() {
-	n := len(e.late)
-	for _, c := range e.late[:n] {
+	n, ran := len(e.late), 0
+	for ; ran < n && !e.halted; ran++ {
 		e.events++
-		e.handlers[c.H](c.Arg)
+		e.Fire(e.late[ran])
 	}
-	e.late = e.late[:copy(e.late, e.late[n:])]
+	e.late = e.late[:copy(e.late, e.late[ran:])]
 }

@@ -1,71 +1,190 @@
 package sim
 
-// queue orders events by (time, insertion).
+import "math/bits"
+
+// The event queue is a hierarchy of timing wheels in which an event's place is
+// read off its time: with times written in digits of digitBits, an event lives
+// on the wheel of the highest digit in which it differs from the queue's base,
+// in the slot of that digit. Wheel 0 has a slot for each picosecond of the
+// current block of slotCount; together the wheels reach to Never, so there is
+// no far list and no comparison of events.
+//
+// Ties need no sequence number. A slot is a list in order of insertion, and a
+// slot of a higher wheel is spread over the lower ones, in that order, at the
+// moment the base enters it; what comes later for the same time is put behind.
+//
+// Nodes are indices into one recycled pool without pointers, which the garbage
+// collector does not scan.
 type queue struct {
-	heap []event
-	seq  uint64
+	base    Time // start of the block on wheel 0; no event is earlier
+	free    uint32
+	nodes   []node // node 0 is the end of the free list
+	summary [wheelCount]uint64
+	wheels  [wheelCount]wheel
 }
 
-type event struct {
-	at  Time
-	seq uint64
-	c   Call
+const (
+	digitBits  = 12
+	slotCount  = 1 << digitBits
+	slotMask   = slotCount - 1
+	wheelCount = (63 + digitBits - 1) / digitBits
+)
+
+type node struct {
+	at   Time
+	arg  uint64
+	h    Handler
+	next uint32 // in the slot's list or in the free list
 }
 
-func (q *queue) len() int { return len(q.heap) }
+// wheel is one digit's slots. A bit of the queue's summary stands for a word of
+// occupied, which stands for 64 slots; a slot's ends count only while it is occupied.
+type wheel struct {
+	occupied [slotCount / 64]uint64
+	slots    [slotCount]slot
+}
 
+type slot struct{ head, tail uint32 }
+
+func (q *queue) init() { q.nodes = make([]node, 1, 64) }
+
+// push adds an event, which must not be earlier than the base.
 func (q *queue) push(t Time, c Call) {
-	q.seq++
-	ev := event{t, q.seq, c}
-	q.heap = append(q.heap, ev)
-	i := len(q.heap) - 1
-	for i > 0 {
-		p := (i - 1) / 4
-		if !ev.before(&q.heap[p]) {
-			break
-		}
-		q.heap[i] = q.heap[p]
-		i = p
+	i := q.free
+	if i == 0 {
+		q.nodes = append(q.nodes, node{})
+		i = uint32(len(q.nodes) - 1)
 	}
-	q.heap[i] = ev
+	n := &q.nodes[i]
+	q.free = n.next
+	n.at, n.arg, n.h = t, c.Arg, c.H
+	q.link(i, t)
 }
 
-func (a *event) before(b *event) bool {
-	return a.at < b.at || a.at == b.at && a.seq < b.seq
+// link appends node i to its slot.
+func (q *queue) link(i uint32, t Time) {
+	differs := uint64(t ^ q.base)
+	level := uint(0)
+	if differs >= slotCount {
+		level = uint(bits.Len64(differs)-1) / digitBits
+	}
+	w := &q.wheels[level]
+	digit := uint64(t) >> (level * digitBits) & slotMask
+	s, bit := &w.slots[digit], uint64(1)<<(digit%64)
+	if word := &w.occupied[digit/64]; *word&bit == 0 {
+		*word |= bit
+		q.summary[level] |= 1 << (digit / 64)
+		s.head = i
+	} else {
+		q.nodes[s.tail].next = i
+	}
+	s.tail = i
 }
 
-// pop takes the first event not later than limit.
+// pop removes the first event, if it is not later than limit.
 func (q *queue) pop(limit Time) (Time, Call, bool) {
-	if len(q.heap) == 0 || q.heap[0].at > limit {
+	if q.summary[0] == 0 {
+		return q.advance(limit)
+	}
+	digit := q.first(0)
+	t := q.base + Time(digit)
+	if t > limit {
 		return 0, Call{}, false
 	}
-	top := q.heap[0]
-	last := q.heap[len(q.heap)-1]
-	q.heap = q.heap[:len(q.heap)-1]
-	if n := len(q.heap); n > 0 {
-		q.siftDown(last, n)
+	s := &q.wheels[0].slots[digit]
+	i := s.head
+	if i == s.tail {
+		q.vacate(0, digit)
 	}
-	return top.at, top.c, true
+	s.head = q.nodes[i].next
+	return t, q.release(i), true
 }
 
-func (q *queue) siftDown(ev event, n int) {
-	i := 0
-	for {
-		first := 4*i + 1
-		if first >= n {
-			break
-		}
-		least := first
-		for k := first + 1; k < min(first+4, n); k++ {
-			if q.heap[k].before(&q.heap[least]) {
-				least = k
-			}
-		}
-		if !q.heap[least].before(&ev) {
-			break
-		}
-		q.heap[i] = q.heap[least]
-		i = least
+// release puts a node back and returns what it held.
+func (q *queue) release(i uint32) Call {
+	n := &q.nodes[i]
+	n.next, q.free = q.free, i
+	return Call{n.h, n.arg}
+}
+
+// lowest returns the first wheel that has an event, wheelCount if none has.
+func (q *queue) lowest() int {
+	level := 0
+	for level < wheelCount && q.summary[level] == 0 {
+		level++
 	}
-	q.heap[i] = ev
+	return level
+}
+
+// first returns the first occupied slot of a wheel that has one.
+func (q *queue) first(level int) int {
+	word := bits.TrailingZeros64(q.summary[level])
+	return word*64 + bits.TrailingZeros64(q.wheels[level].occupied[word%len(q.wheels[level].occupied)])
+}
+
+// vacate marks a slot empty.
+func (q *queue) vacate(level, digit int) {
+	w := &q.wheels[level]
+	word := digit / 64 % len(w.occupied)
+	w.occupied[word] &^= 1 << (digit % 64)
+	if w.occupied[word] == 0 {
+		q.summary[level] &^= 1 << word
+	}
+}
+
+// empty reports whether no event is pending.
+func (q *queue) empty() bool { return q.lowest() == wheelCount }
+
+// advance is pop when wheel 0 is empty: it moves the base to the first occupied
+// slot that begins at limit or earlier, and spreads it, until wheel 0 has
+// something. An event alone in its slot needs no spreading.
+func (q *queue) advance(limit Time) (Time, Call, bool) {
+	for q.summary[0] == 0 {
+		level := q.lowest()
+		if level == wheelCount {
+			return 0, Call{}, false
+		}
+		digit := q.first(level)
+		start := q.start(level, digit)
+		if start > limit {
+			return 0, Call{}, false
+		}
+		s := q.wheels[level].slots[digit]
+		if s.head == s.tail {
+			return q.popAlone(level, digit, limit)
+		}
+		q.vacate(level, digit)
+		q.base = start
+		q.spread(s)
+	}
+	return q.pop(limit)
+}
+
+// popAlone is pop for an event that is alone in its slot.
+func (q *queue) popAlone(level, digit int, limit Time) (Time, Call, bool) {
+	i := q.wheels[level].slots[digit].head
+	t := q.nodes[i].at
+	if t > limit {
+		return 0, Call{}, false
+	}
+	q.vacate(level, digit)
+	q.base = t &^ slotMask
+	return t, q.release(i), true
+}
+
+// start returns the earliest time that a slot can hold.
+func (q *queue) start(level, digit int) Time {
+	shift := level * digitBits
+	return (q.base>>shift&^slotMask | Time(digit)) << shift
+}
+
+// spread links the nodes of a vacated slot anew, in order.
+func (q *queue) spread(s slot) {
+	for i, last := s.head, false; !last; {
+		n := &q.nodes[i]
+		next := n.next
+		last = i == s.tail
+		q.link(i, n.at)
+		i = next
+	}
 }
