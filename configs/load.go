@@ -1,0 +1,168 @@
+package configs
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"strconv"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"github.com/presi-sim/presi/hw"
+)
+
+// Source is one TOML text and what to call it in messages.
+type Source struct {
+	Name string
+	Text []byte
+}
+
+// Validator is a configuration that checks itself: one hw.ConfigFault for each
+// mistake, with the key as in the file.
+type Validator interface {
+	Validate() []error
+}
+
+// Load fills the struct that into points to from a source and the overrides
+// "a.b.c=v", on top of what it holds. The error is Faults with everything that
+// is wrong: syntax, unknown keys, types, units, and what the struct's own
+// Validate finds.
+func Load(name string, text []byte, into any, sets ...string) error {
+	return LoadAll(into, []Source{{name, text}}, sets, false)
+}
+
+// LoadAll is Load from several sources; a later one overrides an earlier. With
+// complete, every key must be given by some source or override, save those
+// tagged omitempty.
+func LoadAll(into any, sources []Source, sets []string, complete bool) error {
+	rv := reflect.ValueOf(into).Elem()
+	d := &decoder{root: rv.Type(), from: map[string]place{}, spoilt: map[string]bool{}}
+	readable := true
+	for rank, s := range sources {
+		readable = d.source(rv, s, rank) && readable
+	}
+	for i, set := range sets {
+		p := place{set: set, rank: len(sources) + i}
+		if strings.TrimSpace(set) == "" {
+			p.set = strconv.Quote(set)
+		}
+		d.at = func(string) place { return p }
+		d.set(rv, set)
+	}
+	if !readable { // what such a source did not say would only be noise
+		return d.faults.err()
+	}
+	if complete {
+		d.missing(rv, "", sources)
+	}
+	if v, ok := into.(Validator); ok {
+		d.validate(v, sources)
+	}
+	return d.faults.err()
+}
+
+// source decodes one text and says whether it was TOML.
+func (d *decoder) source(rv reflect.Value, s Source, rank int) bool {
+	var tree map[string]any
+	if _, err := toml.Decode(string(s.Text), &tree); err != nil {
+		p := place{file: s.Name, line: 1, rank: rank}
+		var syntax toml.ParseError
+		msg := err.Error()
+		if errors.As(err, &syntax) {
+			p.line, msg = max(syntax.Position.Line, 1), syntax.Message
+		}
+		d.faults = append(d.faults, p.fault("", "", "not TOML: "+msg))
+		return false
+	}
+	lines := indexLines(string(s.Text))
+	d.at = func(path string) place { return place{file: s.Name, line: lines[path], rank: rank} }
+	d.table(rv, tree, "")
+	return true
+}
+
+// missing reports the keys that nobody gave; of a table without any, the table.
+func (d *decoder) missing(rv reflect.Value, path string, sources []Source) {
+	for _, f := range fieldsOf(rv.Type()) {
+		at, v := join(path, f.name), rv.FieldByIndex(f.index)
+		_, given := d.from[at]
+		switch {
+		case f.optional && !given || d.spoilt[at]:
+		case !given && isTable(f.typ):
+			d.lacks(at, "the table is missing; its keys: "+strings.Join(names(f.typ), ", "), sources)
+		case !given:
+			msg := "missing; " + typeName(f.typ)
+			if f.doc != "" {
+				msg += ": " + f.doc
+			}
+			d.lacks(at, msg, sources)
+		case isTable(f.typ):
+			d.missing(v, at, sources)
+		case v.Kind() == reflect.Slice && isTable(f.typ.Elem()):
+			for i := range v.Len() {
+				d.missing(v.Index(i), element(at, i), sources)
+			}
+		}
+	}
+}
+
+func (d *decoder) lacks(path, msg string, sources []Source) {
+	d.spoilt[path] = true
+	d.faults = append(d.faults, d.nearby(path, sources).fault(path, "", msg))
+}
+
+// validate adds what the struct says of itself. A key that could not be read
+// has had its fault.
+func (d *decoder) validate(v Validator, sources []Source) {
+	for _, err := range v.Validate() {
+		var fault *hw.ConfigFault
+		if !errors.As(err, &fault) {
+			d.faults = append(d.faults, d.nearby("", sources).fault("", "", err.Error()))
+			continue
+		}
+		if d.isSpoilt(fault.Key) {
+			continue
+		}
+		p := d.nearby(fault.Key, sources)
+		d.faults = append(d.faults, p.fault(fault.Key, show(fault.Found), "want "+fault.Want))
+	}
+}
+
+// isSpoilt says whether the key or a table around it has a fault already.
+func (d *decoder) isSpoilt(path string) bool {
+	for ; path != ""; path = parent(path) {
+		if d.spoilt[path] {
+			return true
+		}
+	}
+	return false
+}
+
+// nearby is where a key was given, else the table around it, else the last
+// source.
+func (d *decoder) nearby(path string, sources []Source) place {
+	for ; path != ""; path = parent(path) {
+		if p, ok := d.from[path]; ok {
+			return p
+		}
+	}
+	if len(sources) == 0 {
+		return place{file: "configuration"}
+	}
+	return place{file: sources[len(sources)-1].Name, rank: len(sources) - 1}
+}
+
+// parent cuts the last key or index off a path.
+func parent(path string) string { return path[:max(strings.LastIndexAny(path, ".["), 0)] }
+
+// Encode writes a configuration as TOML with units, such that Load reads the
+// same again.
+func Encode(w io.Writer, v any) error {
+	e := toml.NewEncoder(w)
+	e.Indent = ""
+	if err := e.Encode(v); err != nil {
+		return fmt.Errorf("write configuration: %w", err)
+	}
+	return nil
+}
