@@ -1,3 +1,5 @@
+//go:build !amd64 || noasm
+
 package kern
 
 // backends lists what this host can run, best first.
