@@ -115,14 +115,7 @@ func (b *builder) result(s *spec, shape ...int) TensorID {
 // outType is the element type of an operator's result: the key dtype, or the
 // network's.
 func (b *builder) outType(s *spec) DType {
-	if !s.has("dtype") {
-		return b.g.DType
-	}
-	d, err := ParseDType(s.text("dtype", ""))
-	if err != nil {
-		s.errorf("dtype", "%v", err)
-	}
-	return d
+	return s.dtype("dtype", b.g.DType)
 }
 
 // find looks a name up in the block, then in the file. It reports what is

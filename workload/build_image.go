@@ -22,9 +22,7 @@ func (b *builder) conv(s *spec) {
 	if v.F, ok = b.filter(s, v); !ok {
 		return
 	}
-	y, ok := b.destination(s, []int{n, v.P, v.Q, v.K})
-	v.Y = y.Tensor
-	if !ok {
+	if v.Y, ok = b.whole(s, n, v.P, v.Q, v.K); !ok {
 		return
 	}
 	if b.epilogue(s, &v.Epilogue, v.K, View{RowStride: v.K}) {
@@ -53,6 +51,16 @@ func (b *builder) image(s *spec) (id TensorID, n, h, w, c int, ok bool) {
 		return None, 0, 0, 0, 0, false
 	}
 	return ids[0], t.Shape[0], t.Shape[1], t.Shape[2], t.Shape[3], true
+}
+
+// whole is a destination that is a tensor of its own, not a view.
+func (b *builder) whole(s *spec, shape ...int) (TensorID, bool) {
+	if _, table := s.attrs["out"].(map[string]any); table {
+		s.errorf("out", "%s writes whole tensors; want a name", s.kind)
+		return None, false
+	}
+	v, ok := b.destination(s, shape)
+	return v.Tensor, ok
 }
 
 // window is the number of places a filter of size has along one axis; 0 after a
@@ -87,8 +95,7 @@ func (b *builder) pool(s *spec) {
 	if p.P == 0 || p.Q == 0 {
 		return
 	}
-	y, ok := b.destination(s, []int{n, p.P, p.Q, c})
-	if p.Y = y.Tensor; ok {
+	if p.Y, ok = b.whole(s, n, p.P, p.Q, c); ok {
 		b.emit(s, Op{Pool: p})
 	}
 }

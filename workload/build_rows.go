@@ -19,7 +19,7 @@ func (b *builder) rowsOf(s *spec, operands int) (*Rows, []TensorID, bool) {
 		return nil, nil, false
 	}
 	return &Rows{Rows: int(rows), Cols: cols, X: View{Tensor: ids[0], RowStride: cols}, Y: noView,
-		Gamma: None, Beta: None, Scale: 1, Valid: cols, Batch: 1}, ids, true
+		Gamma: None, Beta: None, Scale: 1, Valid: cols}, ids, true
 }
 
 // finish gives the operator its destination, of the operand's own shape unless
@@ -105,24 +105,7 @@ func (b *builder) transpose(s *spec) {
 	if !ok {
 		return
 	}
-	r.Batch = s.int("batch", 1, 1)
-	if r.Rows%r.Batch != 0 {
-		s.errorf("batch", "%d matrices do not divide %d rows", r.Batch, r.Rows)
-		return
-	}
-	r.Rows /= r.Batch
-	rows := r.Rows
-	shape := []int{r.Cols, rows}
-	if r.Batch > 1 {
-		shape = []int{r.Batch, r.Cols, rows}
-		r.X.BatchStride[1] = rows * r.Cols
-	}
-	var fine bool
-	if r.Out, fine = b.destination(s, shape); !fine {
-		return
-	}
-	r.Out.BatchStride[1] = r.X.BatchStride[1]
-	b.emit(s, Op{Rows: r})
+	b.finish(s, r, r.Cols, r.Rows)
 }
 
 // gather builds a look-up: rows of a table (a tensor, or a new weight rows ×
@@ -156,7 +139,7 @@ func (b *builder) gather(s *spec) {
 		return
 	}
 	r := &Rows{Rows: int(n), Cols: cols, X: View{Tensor: table, RowStride: cols}, Y: View{Tensor: ids[0], RowStride: 1},
-		Gamma: None, Beta: None, Scale: 1, Valid: cols, Batch: 1}
+		Gamma: None, Beta: None, Scale: 1, Valid: cols}
 	b.finish(s, r, int(n), cols)
 }
 
@@ -182,6 +165,6 @@ func (b *builder) copy(s *spec) {
 	if !ok {
 		return
 	}
-	r := &Rows{Rows: rows, Cols: cols, X: v, Y: noView, Gamma: None, Beta: None, Scale: 1, Valid: cols, Batch: 1}
+	r := &Rows{Rows: rows, Cols: cols, X: v, Y: noView, Gamma: None, Beta: None, Scale: 1, Valid: cols}
 	b.finish(s, r, rows, cols)
 }

@@ -38,7 +38,7 @@ func (o *Op) work() float64 {
 		p := o.Pool
 		dims = []int{p.N, p.P, p.Q, p.C, p.R, p.S}
 	default:
-		dims = []int{o.Rows.Batch, o.Rows.Rows, o.Rows.Cols}
+		dims = []int{o.Rows.Rows, o.Rows.Cols}
 	}
 	for _, d := range dims {
 		w *= float64(d)
@@ -59,7 +59,7 @@ func (o *Op) Elems() int64 {
 		p := o.Pool
 		return product([]int{p.N, p.P, p.Q, p.C, p.R, p.S})
 	}
-	return product([]int{o.Rows.Batch, o.Rows.Rows, o.Rows.Cols})
+	return product([]int{o.Rows.Rows, o.Rows.Cols})
 }
 
 // MACs is the sum over all operators.

@@ -12,6 +12,7 @@
 //	name   = "example"                # must equal the file's name
 //	title  = "one line for people"
 //	source = "paper, table; reference code"
+//	dtype  = "bf16"                   # of weights and activations, unless --dtype says else
 //	outputs = ["fc"]                  # tensors the host reads at the end
 //	tensors = [                       # what exists before the first operator
 //	  { name = "image", role = "input", shape = ["$batch", 224, 224, 3] },

@@ -10,16 +10,19 @@ import (
 type DType uint8
 
 const (
-	F32  DType = iota // IEEE 754 binary32
-	BF16              // bfloat16: the upper half of a binary32, rounded to nearest even
-	I8                // int8 with the tensor's Scale: value = Scale * int8
-	I32               // int32 control data: indices
+	// DefaultDType in Options means the network's own choice (its key dtype),
+	// bf16 where it has none. No tensor of a loaded graph has it.
+	DefaultDType DType = iota
+	F32                // IEEE 754 binary32
+	BF16               // bfloat16: the upper half of a binary32, rounded to nearest even
+	I8                 // int8 with the tensor's Scale: value = Scale * int8
+	I32                // int32 control data: indices
 )
 
 var dtypes = [...]struct {
 	name string
 	size int
-}{F32: {"f32", 4}, BF16: {"bf16", 2}, I8: {"int8", 1}, I32: {"int32", 4}}
+}{DefaultDType: {"default", 0}, F32: {"f32", 4}, BF16: {"bf16", 2}, I8: {"int8", 1}, I32: {"int32", 4}}
 
 // String is the type's name as --dtype takes it.
 func (d DType) String() string {

@@ -57,6 +57,9 @@ func finishGraph(g *Graph) error {
 	if err := g.Validate(); err != nil {
 		return err
 	}
+	if err := g.attach(); err != nil {
+		return err
+	}
 	g.predict()
 	return nil
 }
@@ -73,10 +76,13 @@ func syntaxError(source string, err error) error {
 // network reads the whole file.
 func (r *fileReader) network(root table, batch int, vars map[string]int) {
 	top := r.spec(root, env{}, &scope{})
-	r.only(top, root, "name", "title", "source", "dataset", "outputs", "tensors", "set", "template", "block")
+	r.only(top, root, "name", "title", "source", "dtype", "dataset", "outputs", "tensors", "set", "template", "block")
 	g := r.b.g
 	g.Name, g.Title, g.Source = r.must(top, "name"), r.must(top, "title"), r.must(top, "source")
 	g.Dataset = top.text("dataset", "")
+	if own := top.dtype("dtype", BF16); g.DType == DefaultDType {
+		g.DType = own
+	}
 	vals := r.variables(root, env{"batch": batch})
 	for _, name := range slices.Sorted(maps.Keys(vars)) {
 		if _, ok := vals[name]; !ok || name == "batch" {

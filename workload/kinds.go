@@ -40,7 +40,7 @@ func init() {
 	set(KindRMSNorm, "rmsnorm", (*builder).norm, "eps")
 	set(KindBatchNorm, "batchnorm", (*builder).norm)
 	set(KindReduce, "reduce", (*builder).reduce, "by")
-	set(KindTranspose, "transpose", (*builder).transpose, "batch")
+	set(KindTranspose, "transpose", (*builder).transpose)
 	set(KindGather, "gather", (*builder).gather, "table", "rows", "cols")
 	set(KindCopy, "copy", (*builder).copy, "rows", "cols", "a")
 }

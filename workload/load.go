@@ -12,7 +12,7 @@ import (
 // Options are what a run decides about a workload.
 type Options struct {
 	Batch int   // images, sequences or rows at once; 0 means 1
-	DType DType // of weights and activations
+	DType DType // of weights and activations; DefaultDType is the network's choice
 }
 
 //go:embed networks/*.toml
@@ -46,7 +46,7 @@ func Load(name string, opts Options) (*Graph, error) {
 	return loadFile(base, opts, vars)
 }
 
-// Parse makes a graph of one operator's shorthand, with batch 1 in f32.
+// Parse makes a graph of one operator's shorthand, with batch 1 in bf16.
 func Parse(shorthand string) (*Graph, error) { return parse(shorthand, Options{Batch: 1}) }
 
 func loadFile(name string, opts Options, vars map[string]int) (*Graph, error) {
@@ -63,11 +63,7 @@ func loadFile(name string, opts Options, vars map[string]int) (*Graph, error) {
 		return nil, &Error{Source: name, Err: ErrUnknown, Msg: "is no network; want one of " + strings.Join(List(), ", ") +
 			", a file that ends in .toml, or an operator such as gemm:256x1024x512"}
 	}
-	g, err := readFile(path.Base(file), string(text), opts, vars)
-	if err != nil || g.Dataset == "" {
-		return g, err
-	}
-	return g, attach(g)
+	return readFile(path.Base(file), string(text), opts, vars)
 }
 
 // splitVars takes "name,key=value,…" apart.

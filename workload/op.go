@@ -14,7 +14,8 @@ const (
 	KindMul                   // Op.Rows: Out = X · Y, element by element
 	KindRelu                  // Op.Rows from here on: Out = max(X, 0)
 	KindRelu6                 // min(max(X, 0), 6)
-	KindGelu                  // tanh form: X/2·(1 + tanh(√(2/π)·(X + 0.044715·X³)))
+	KindGelu                  // X/2·(1 + erf(X/√2))
+	KindGeluTanh              // X/2·(1 + tanh(√(2/π)·(X + 0.044715·X³)))
 	KindSilu                  // X / (1 + exp(-X))
 	KindSigmoid               // 1 / (1 + exp(-X))
 	KindTanh                  // tanh(X)
@@ -23,8 +24,8 @@ const (
 	KindLayerNorm             // rows: (X - mean)/√(var + Eps)·gamma + beta, var biased
 	KindRMSNorm               // rows: X/√(mean(X²) + Eps)·gamma
 	KindBatchNorm             // columns: X·gamma + beta, mean and variance folded into them
-	KindReduce                // rows: sum, mean, max or min over the columns, to one column
-	KindTranspose             // Batch matrices of Rows×Cols to Cols×Rows
+	KindReduce                // rows: sum, mean or max over the columns, to one column
+	KindTranspose             // Rows×Cols to Cols×Rows
 	KindGather                // Out row i = row Y[i] of X; Y is the index tensor
 	KindCopy                  // Out = X, with views on both sides
 	kindCount
@@ -42,13 +43,14 @@ const (
 	Relu
 	Relu6
 	Gelu
+	GeluTanh
 	Silu
 	Sigmoid
 	Tanh
 	Exp
 )
 
-var activationNames = [...]string{"none", "relu", "relu6", "gelu", "silu", "sigmoid", "tanh", "exp"}
+var activationNames = [...]string{"none", "relu", "relu6", "gelu", "gelu_tanh", "silu", "sigmoid", "tanh", "exp"}
 
 // String is the activation's name.
 func (a Act) String() string { return activationNames[a] }
@@ -75,10 +77,9 @@ const (
 	ReduceSum Reduction = iota
 	ReduceMean
 	ReduceMax
-	ReduceMin
 )
 
-var reductionNames = [...]string{"sum", "mean", "max", "min"}
+var reductionNames = [...]string{"sum", "mean", "max"}
 
 // String is the reduction's name.
 func (r Reduction) String() string { return reductionNames[r] }
@@ -112,7 +113,7 @@ var noView = View{Tensor: None}
 type Epilogue struct {
 	Scale    float32  // 1 if there is none
 	Bias     TensorID // f32, one for each column (output channel), or None
-	Residual View     // same geometry as the output; Residual.Tensor may be None
+	Residual View     // same geometry and type as the output; Residual.Tensor may be None
 	Act      Act      // last of all
 }
 
@@ -151,7 +152,7 @@ type Pool struct {
 }
 
 // Rows is the geometry of all other kinds: Rows × Cols elements of X, row by
-// row. Batch strides of the views are 0, but for transposes.
+// row. Batch strides of the views are 0.
 type Rows struct {
 	Rows, Cols  int
 	X, Y, Out   View      // Y: second operand of add and mul, index of gather; else Y.Tensor is None
@@ -160,7 +161,6 @@ type Rows struct {
 	Valid       int       // softmax: columns that count, at most Cols
 	Eps         float32   // layernorm and rmsnorm
 	By          Reduction // reduce
-	Batch       int       // transpose: matrices (BatchStride[1] of X and Out apart); else 1
 }
 
 // Reads lists the tensors the operator reads, each once, main operands first.

@@ -7,8 +7,9 @@ import "math"
 // initialisation, with the moments of the operand put in), moments are carried
 // through each operator as if elements were independent and Gaussian, and an
 // int8 tensor's scale covers the range that follows. tails is how many
-// standard deviations that range is: beyond four a Gaussian has 1 in 16,000.
-const tails = 4
+// standard deviations that range is: a Gaussian hardly has anything beyond
+// four, but channels differ, and a few of them are twice as wide.
+const tails = 5
 
 // drawn is the largest magnitude of the stream's unit variates (see normal).
 const drawn = 3.4642
@@ -24,10 +25,12 @@ const (
 
 // predict fills in the ranges and int8 scales of all tensors.
 func (g *Graph) predict() {
-	p := predictor{g: g, known: make([]bool, len(g.Tensors))}
+	p := predictor{g: g, known: make([]bool, len(g.Tensors)), fixed: make([]bool, len(g.Tensors))}
 	for i := range g.Tensors {
 		t := &g.Tensors[i]
 		switch {
+		case t.Range.Max > 0: // measured by those who ship the network
+			p.known[i], p.fixed[i] = true, true
 		case t.Values != nil:
 			p.set(TensorID(i), measure(t.Values))
 		case t.Role == Input || t.Role == Cache:
@@ -47,7 +50,8 @@ func (g *Graph) predict() {
 
 type predictor struct {
 	g     *Graph
-	known []bool
+	known []bool // the range is set
+	fixed []bool // and stays
 }
 
 // gaussian is the range of a normal variate.
@@ -75,7 +79,7 @@ func measure(values []float32) (r Range) {
 // set gives a tensor its range; one with several writers takes the widest.
 func (p *predictor) set(id TensorID, r Range) {
 	t := &p.g.Tensors[id]
-	if p.known[id] && t.Range.Max >= r.Max {
+	if p.fixed[id] || p.known[id] && t.Range.Max >= r.Max {
 		return
 	}
 	t.Range, p.known[id] = r, true
@@ -96,11 +100,13 @@ func (p *predictor) op(o *Op) {
 	switch {
 	case o.Gemm != nil:
 		m := o.Gemm
-		acc := p.product(m.A.Tensor, m.B.Tensor, m.K, &m.Epilogue)
+		acc := p.product(m.A.Tensor, m.B.Tensor, float64(m.K), &m.Epilogue)
 		p.set(m.C.Tensor, p.epilogue(acc, &m.Epilogue))
 	case o.Conv != nil:
 		c := o.Conv
-		acc := p.product(c.X, c.F, c.R*c.S*c.C/c.Groups, &c.Epilogue)
+		taps := covered(c.H, c.P, c.R, c.Stride[0], c.Pad[0], c.Dilation[0]) *
+			covered(c.W, c.Q, c.S, c.Stride[1], c.Pad[1], c.Dilation[1])
+		acc := p.product(c.X, c.F, max(taps, 1e-3)*float64(c.C/c.Groups), &c.Epilogue)
 		p.set(c.Y, p.epilogue(acc, &c.Epilogue))
 	case o.Pool != nil:
 		p.set(o.Pool.Y, pooled(o.Kind, o.Pool, p.g.Tensors[o.Pool.X].Range))
@@ -111,7 +117,7 @@ func (p *predictor) op(o *Op) {
 
 // product is the range of sums of k products; a weight without a range is drawn
 // to give them the deviation that the epilogue wants.
-func (p *predictor) product(a, b TensorID, k int, e *Epilogue) Range {
+func (p *predictor) product(a, b TensorID, k float64, e *Epilogue) Range {
 	x := p.g.Tensors[a].Range
 	gain := gainLinear
 	switch {
@@ -120,10 +126,25 @@ func (p *predictor) product(a, b TensorID, k int, e *Epilogue) Range {
 	case e.Act >= Relu && e.Act <= Silu:
 		gain = gainRectify
 	}
-	y := p.need(b, unit(gain/(float64(e.Scale)*math.Sqrt(float64(k)*max(x.square(), 1e-12)))))
-	mean := float64(k) * x.Mean * y.Mean
-	variance := float64(k) * max(x.square()*y.square()-x.Mean*x.Mean*y.Mean*y.Mean, 0)
+	y := p.need(b, unit(gain/(float64(e.Scale)*math.Sqrt(k*max(x.square(), 1e-12)))))
+	mean := k * x.Mean * y.Mean
+	variance := k * max(x.square()*y.square()-x.Mean*x.Mean*y.Mean*y.Mean, 0)
 	return gaussian(mean*float64(e.Scale), math.Sqrt(variance)*float64(e.Scale))
+}
+
+// covered is how many of a filter's taps along one axis lie inside the image,
+// on average over the output: padding contributes nothing.
+func covered(in, out, size, stride, pad, dilation int) float64 {
+	inside := 0
+	for t := range size {
+		first := t*dilation - pad // input position of output 0
+		low := max(0, (-first+stride-1)/stride)
+		high := min(out-1, (in-1-first)/stride)
+		if in-1-first >= 0 && high >= low {
+			inside += high - low + 1
+		}
+	}
+	return float64(inside) / float64(out)
 }
 
 // epilogue carries accumulators through bias, residual and activation.
@@ -138,17 +159,23 @@ func (p *predictor) epilogue(r Range, e *Epilogue) Range {
 	return activated(e.Act, r)
 }
 
-// sum is the range of two independent variates' sum.
-func sum(a, b Range) Range { return gaussian(a.Mean+b.Mean, math.Hypot(a.Std, b.Std)) }
+// sum is the range of two independent variates' sum. It reaches at least as far
+// as either: what comes out of a rectifier has a longer tail than a Gaussian.
+func sum(a, b Range) Range {
+	r := gaussian(a.Mean+b.Mean, math.Hypot(a.Std, b.Std))
+	r.Max = max(r.Max, a.Max, b.Max)
+	return r
+}
 
 // pooled is the range of a window's largest or average element. Neighbours in
-// an image are alike, so an average loses only half of the deviation.
+// an image are alike, and channels have means of their own, so an average keeps
+// the deviation.
 func pooled(k Kind, p *Pool, r Range) Range {
 	if k == KindMaxPool {
 		shift := math.Sqrt(math.Log(float64(p.R * p.S)))
 		return Range{Mean: r.Mean + 0.7*shift*r.Std, Std: r.Std, Max: r.Max}
 	}
-	return Range{Mean: r.Mean, Std: r.Std / 2, Max: min(r.Max, math.Abs(r.Mean)+tails*r.Std/2)}
+	return r
 }
 
 // rows is the range of a vector operator's result.
@@ -220,7 +247,7 @@ func activated(a Act, r Range) Range {
 		second += w * y * y
 	}
 	mean := first / weight
-	top := max(math.Abs(a.Apply(r.Mean+tails*r.Std)), math.Abs(a.Apply(r.Mean-tails*r.Std)))
+	top := max(math.Abs(a.Apply(r.Max)), math.Abs(a.Apply(-r.Max)))
 	return Range{Mean: mean, Std: math.Sqrt(max(second/weight-mean*mean, 0)), Max: top}
 }
 
@@ -232,6 +259,8 @@ func (a Act) Apply(x float64) float64 {
 	case Relu6:
 		return min(max(x, 0), 6)
 	case Gelu:
+		return x / 2 * (1 + math.Erf(x/math.Sqrt2))
+	case GeluTanh:
 		return x / 2 * (1 + math.Tanh(math.Sqrt(2/math.Pi)*(x+0.044715*x*x*x)))
 	case Silu:
 		return x / (1 + math.Exp(-x))

@@ -59,6 +59,9 @@ type shorthand struct {
 // parse reads a shorthand. The batch size multiplies the first dimension of the
 // operands (images, rows, rows taken).
 func parse(text string, opts Options) (*Graph, error) {
+	if opts.DType == DefaultDType {
+		opts.DType = BF16
+	}
 	f := &faults{}
 	g := &Graph{Name: text, Source: "shorthand", Batch: opts.Batch, DType: opts.DType}
 	name, rest, _ := strings.Cut(text, ":")

@@ -161,6 +161,19 @@ func (s *spec) act(key string) Act {
 	return act
 }
 
+// dtype reads an optional element type.
+func (s *spec) dtype(key string, def DType) DType {
+	if !s.has(key) {
+		return def
+	}
+	d, err := ParseDType(s.text(key, ""))
+	if err != nil {
+		s.errorf(key, "%v", err)
+		return def
+	}
+	return d
+}
+
 // names reads `in`: a tensor's name or a list of them.
 func (s *spec) names(key string) []string {
 	switch v := s.attrs[key].(type) {

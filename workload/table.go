@@ -51,11 +51,7 @@ func (o *Op) Shape() string {
 		p := o.Pool
 		return windowString([]int{p.N, p.H, p.W, p.C}, []int{p.R, p.S}, p.Stride)
 	}
-	s := shapeString([]int{o.Rows.Rows, o.Rows.Cols})
-	if o.Rows.Batch > 1 {
-		s = fmt.Sprintf("%d*%s", o.Rows.Batch, s)
-	}
-	return s
+	return shapeString([]int{o.Rows.Rows, o.Rows.Cols})
 }
 
 func windowString(image, window []int, stride [2]int) string {

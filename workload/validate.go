@@ -56,6 +56,9 @@ func (v *validator) ids(o *Op) bool {
 		}
 	}
 	for _, id := range o.Reads() {
+		if id == o.Out() {
+			v.errorf("out", "%s is also read by this operator; want another tensor", v.g.Tensors[id].Name)
+		}
 		if !v.written[id] {
 			v.errorf("in", "%s is read before an operator wrote it", v.g.Tensors[id].Name)
 		}
@@ -98,8 +101,9 @@ func (v *validator) gemm(g *Gemm) {
 	v.view("out", g.C, g.Batch, g.M, g.N)
 	v.same("b", g.A.Tensor, g.B.Tensor)
 	v.overlap(g.C, g.Batch, g.M, g.N)
-	v.epilogue(&g.Epilogue, g.N)
+	v.vector("bias", g.Bias, g.N)
 	if g.Residual.Tensor != None {
+		v.same("residual", g.C.Tensor, g.Residual.Tensor)
 		v.view("residual", g.Residual, g.Batch, g.M, g.N)
 	}
 }
@@ -109,8 +113,9 @@ func (v *validator) conv(c *Conv) {
 	v.elems("weight", c.F, c.R, c.S, c.C/c.Groups, c.K)
 	v.elems("out", c.Y, c.N, c.P, c.Q, c.K)
 	v.same("weight", c.X, c.F)
-	v.epilogue(&c.Epilogue, c.K)
+	v.vector("bias", c.Bias, c.K)
 	if c.Residual.Tensor != None {
+		v.same("residual", c.Y, c.Residual.Tensor)
 		v.elems("residual", c.Residual.Tensor, c.N, c.P, c.Q, c.K)
 	}
 }
@@ -125,9 +130,8 @@ func (v *validator) rows(k Kind, r *Rows) {
 		v.view("in", r.X, one, r.Rows, r.Cols)
 		v.view("out", r.Out, one, r.Rows, 1)
 	case KindTranspose:
-		batch := [2]int{1, r.Batch}
-		v.view("in", r.X, batch, r.Rows, r.Cols)
-		v.view("out", r.Out, batch, r.Cols, r.Rows)
+		v.view("in", r.X, one, r.Rows, r.Cols)
+		v.view("out", r.Out, one, r.Cols, r.Rows)
 	default:
 		v.view("in", r.X, one, r.Rows, r.Cols)
 		v.view("out", r.Out, one, r.Rows, r.Cols)
@@ -137,11 +141,12 @@ func (v *validator) rows(k Kind, r *Rows) {
 		}
 	}
 	v.same("out", r.X.Tensor, r.Out.Tensor)
+	if k != KindReduce && k != KindTranspose {
+		v.overlap(r.Out, one, r.Rows, r.Cols)
+	}
 	v.vector("gamma", r.Gamma, r.Cols)
 	v.vector("beta", r.Beta, r.Cols)
 }
-
-func (v *validator) epilogue(e *Epilogue, cols int) { v.vector("bias", e.Bias, cols) }
 
 // vector checks an optional parameter vector.
 func (v *validator) vector(key string, id TensorID, n int) {
