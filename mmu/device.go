@@ -1,0 +1,297 @@
+package mmu
+
+import (
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/sim"
+)
+
+// Unit is the device MMU: what its ports share. Contexts are the entries of a
+// table in memory (context.go); each has its own page table.
+//
+// Translations are cached per port (L1) and for all ports (L2), page-table
+// pointers in a walk cache, context entries in a context cache. All keep their
+// entries until they are replaced or invalidated.
+type Unit struct {
+	e      *sim.Engine
+	cfg    Config
+	source hw.Source
+	split  *splitter
+	walk   *walkers
+	l2     *TLB
+	ports  []*Port
+	tables *TLB // page-table pointers; nil if there are none
+	ctx    *dirCache[Context]
+	faults *FaultRing
+
+	l2Hit      sim.Time
+	invalidate sim.Time
+	l2Answer   sim.Handler
+	invDone    sim.Handler
+
+	contextBase uint64
+	contexts    uint32
+	generation  uint64 // grows with each invalidation
+	stale       staleLog
+	jobs        []invalidation
+	halting     sim.Call
+	haltAsked   bool
+	stats       deviceStats
+}
+
+type deviceStats struct {
+	l1Hits, l1Misses, l2Hits, l2Misses int64
+	invalidations, faults              int64
+}
+
+// NewUnit returns a device MMU without ports. tables serves the walks: it takes
+// requests in Space Device and Space BusAddr, which carry source.
+func NewUnit(e *sim.Engine, cfg Config, clock sim.Clock, tables hw.Target, source hw.Source) *Unit {
+	u := &Unit{e: e, cfg: cfg, source: source}
+	u.l2 = NewTLB(cfg.L2Entries, cfg.L2Ways, LRU)
+	u.ctx = newDirCache[Context](cfg.ContextEntries)
+	if n := cfg.WalkCacheEntries; n > 0 {
+		u.tables = NewTLB(n, n, LRU)
+	}
+	u.l2Hit = clock.Duration(int64(cfg.L2HitCycles))
+	u.invalidate = clock.Duration(int64(cfg.InvalidateCycles))
+	u.split = newSplitter(e, "mmu", u, clock.Duration(int64(cfg.HitCycles)))
+	u.walk = newWalkers(e, "mmu", u.split, u, cfg.Walkers, source, tables, deviceRoute)
+	u.faults = newFaultRing(e, "mmu fault ring", source, tables)
+	u.l2Answer = e.Register("mmu l2", u.onL2)
+	u.invDone = e.Register("mmu invalidation", u.onInvalidated)
+	u.split.idle, u.walk.onAllIdle, u.faults.idle = u.tryHalted, u.tryHalted, u.tryHalted
+	u.register()
+	return u
+}
+
+func (u *Unit) register() {
+	st, w := &u.stats, u.walk
+	u.e.Stats.Add("mmu",
+		sim.Counter{Name: "l1_hits", Help: "translations found at the port", Value: &st.l1Hits},
+		sim.Counter{Name: "l1_misses", Help: "translations not found at the port", Value: &st.l1Misses},
+		sim.Counter{Name: "l2_hits", Help: "misses found in the shared TLB", Value: &st.l2Hits},
+		sim.Counter{Name: "l2_misses", Help: "misses that need a walk", Value: &st.l2Misses},
+		sim.Counter{Name: "walks", Help: "page-table walks", Value: &w.walks},
+		sim.Counter{Name: "walks_merged", Help: "misses that joined a walk of their page", Value: &w.merged},
+		sim.Counter{Name: "walks_retried", Help: "walks repeated because of an invalidation", Value: &w.retries},
+		sim.Counter{Name: "walk_reads", Help: "memory reads by walks", Value: &w.reads},
+		sim.Counter{Name: "walk_time_ps", Help: "sum of the walks' lengths", Value: &w.walkTime},
+		sim.Counter{Name: "faults", Help: "translations that faulted", Value: &st.faults},
+		sim.Counter{Name: "fault_records_dropped", Help: "fault records that found the ring full", Value: &u.faults.dropped},
+		sim.Counter{Name: "invalidations", Help: "invalidations asked for", Value: &st.invalidations},
+		sim.Counter{Name: "stall_time_ps", Help: "sum of the times requests waited for translation", Value: &u.split.stallTime},
+	)
+}
+
+// deviceRoute splits a device physical address.
+func deviceRoute(pa uint64) (hw.Space, uint64) {
+	if in, addr := placeOf(pa); in {
+		return hw.Device, addr
+	}
+	return hw.BusAddr, pa
+}
+
+// SetContextTable sets the physical base (context.go) and the number of
+// entries of the context table. It drops nothing: invalidate all afterwards.
+func (u *Unit) SetContextTable(base uint64, entries uint32) {
+	u.contextBase, u.contexts = base, entries
+}
+
+// Faults returns the fault ring.
+func (u *Unit) Faults() *FaultRing { return u.faults }
+
+// Port is one requester's way through the device MMU, with its own L1 TLB. It
+// translates requests in Space Context and passes others untouched.
+type Port struct {
+	lane *lane
+	u    *Unit
+}
+
+// NewPort adds a port. Translated pieces go to down in Space Device or BusAddr.
+func (u *Unit) NewPort(down hw.Target) *Port {
+	p := &Port{lane: u.split.newLane(down), u: u}
+	p.lane.l1 = NewTLB(u.cfg.L1Entries, u.cfg.L1Entries, LRU)
+	u.ports = append(u.ports, p)
+	return p
+}
+
+// Submit implements hw.Target.
+func (p *Port) Submit(r *hw.Request) {
+	if r.Space != hw.Context {
+		p.lane.pass(r)
+		return
+	}
+	p.lane.submit(r)
+}
+
+// accessOf returns what a request does to its pages.
+func accessOf(r *hw.Request) Access {
+	switch {
+	case r.Op == hw.Write:
+		return Store
+	case r.Exec:
+		return Command
+	}
+	return Load
+}
+
+// lookup implements translator.
+func (u *Unit) lookup(l *lane, r *hw.Request, va uint64, m *mapping) bool {
+	e := l.l1.Lookup(uint64(r.ASID), va)
+	if e == nil || !e.Perm.Allows(accessOf(r), r.Priv, true) {
+		u.stats.l1Misses++
+		return false
+	}
+	u.stats.l1Hits++
+	deviceMapping(e, va, m)
+	return true
+}
+
+// sharedShift is the page size of a shared context's one entry.
+const sharedShift = 63
+
+// deviceMapping turns a TLB entry into a mapping. Aux is PASID | 1<<32 for a
+// shared context.
+func deviceMapping(e *Entry, va uint64, m *mapping) {
+	mask := uint64(1)<<e.Shift - 1
+	pa := e.PA | va&mask
+	m.left = mask - va&mask + 1
+	m.space, m.pa = hw.BusAddr, pa
+	if in, addr := placeOf(pa); in && e.Aux == 0 {
+		m.space, m.pa = hw.Device, addr
+	}
+	m.hasPASID, m.pasid = e.Aux != 0, uint32(e.Aux)
+}
+
+// miss implements translator: the shared TLB first, then a walk.
+func (u *Unit) miss(id int32) {
+	p := u.split.pieces[id]
+	if e := u.findL2(p); e != nil {
+		u.stats.l2Hits++
+		u.e.After(u.l2Hit, sim.Call{H: u.l2Answer, Arg: uint64(id)})
+		return
+	}
+	u.stats.l2Misses++
+	u.walk.add(p)
+}
+
+func (u *Unit) findL2(p *piece) *Entry {
+	e := u.l2.Lookup(uint64(p.sub.ASID), p.va)
+	if e == nil || !e.Perm.Allows(accessOf(&p.sub), p.sub.Priv, true) {
+		return nil
+	}
+	return e
+}
+
+// onL2 answers from the shared TLB after its latency; an invalidation may have
+// come between, and then the piece walks.
+func (u *Unit) onL2(arg uint64) {
+	p := u.split.pieces[arg]
+	var m mapping
+	if !u.again(p, &m) {
+		u.walk.add(p)
+		return
+	}
+	u.split.resolve(p.id, &m)
+}
+
+// again implements walkUnit.
+func (u *Unit) again(p *piece, m *mapping) bool {
+	e := u.findL2(p)
+	if e == nil {
+		return false
+	}
+	u.split.laneOf(p).l1.Insert(*e)
+	deviceMapping(e, p.va, m)
+	return true
+}
+
+// key implements walkUnit.
+func (u *Unit) key(p *piece) walkKey {
+	return walkKey{space: uint64(p.sub.ASID), page: p.va >> pageShift, kind: accessOf(&p.sub), priv: p.sub.Priv}
+}
+
+// Resolved walks need nothing more than their caches.
+func (u *Unit) walkDone(*walker) {}
+
+// Invalidate drops cached translations and calls done when they are dropped,
+// walks under way that read the old tables are discarded, and every access
+// translated before has completed. bytes 0 means the whole context; all means
+// every context, whatever asid is.
+func (u *Unit) Invalidate(asid uint16, addr, bytes uint64, all bool, done sim.Call) {
+	u.stats.invalidations++
+	u.dropCaches(asid, addr, bytes, all)
+	u.generation++
+	u.stale.add(u.generation, asid, addr, bytes, all)
+	inv := u.newInvalidation(done)
+	u.split.window.advance(func() { u.partDone(inv) })
+	u.e.After(u.invalidate, sim.Call{H: u.invDone, Arg: uint64(inv)})
+}
+
+// invalidation is one that is not done: both its latency and the accesses
+// before it are awaited.
+type invalidation struct {
+	left int
+	done sim.Call
+}
+
+func (u *Unit) newInvalidation(done sim.Call) int {
+	for i := range u.jobs {
+		if u.jobs[i].left == 0 {
+			u.jobs[i] = invalidation{2, done}
+			return i
+		}
+	}
+	u.jobs = append(u.jobs, invalidation{2, done})
+	return len(u.jobs) - 1
+}
+
+func (u *Unit) onInvalidated(arg uint64) { u.partDone(int(arg)) }
+
+func (u *Unit) partDone(i int) {
+	j := &u.jobs[i]
+	if j.left--; j.left == 0 {
+		u.e.Fire(j.done)
+	}
+}
+
+func (u *Unit) dropCaches(asid uint16, addr, bytes uint64, all bool) {
+	f := Filter{Tag: uint64(asid), TagMask: ^uint64(0), Addr: addr, Bytes: bytes}
+	if all {
+		f = Filter{}
+	}
+	for _, p := range u.ports {
+		p.lane.l1.Drop(f)
+	}
+	u.l2.Drop(f)
+	if u.tables != nil {
+		u.tables.Drop(f)
+	}
+	u.ctx.drop(f.Tag, f.TagMask)
+}
+
+// Halt implements hw.Resetter: what waits for a translation is aborted, new
+// requests are too, and done fires when nothing is outstanding.
+func (u *Unit) Halt(done sim.Call) {
+	u.split.halted = true
+	u.halting, u.haltAsked = done, true
+	u.walk.abort()
+	u.e.After(0, sim.Call{H: u.faults.hIdle})
+}
+
+func (u *Unit) tryHalted() {
+	if !u.haltAsked || u.split.live != 0 || !u.walk.idle() || u.faults.busy() {
+		return
+	}
+	u.haltAsked = false
+	u.e.Fire(u.halting)
+}
+
+// Reset implements hw.Resetter: caches empty, no context table, the fault ring
+// off. Call it when a Halt is done.
+func (u *Unit) Reset() {
+	u.dropCaches(0, 0, 0, true)
+	u.contextBase, u.contexts = 0, 0
+	u.faults.reset()
+	u.split.halted, u.walk.aborting = false, false
+}

@@ -1,0 +1,159 @@
+package mmu
+
+import "github.com/presi-sim/presi/hw"
+
+// deviceWalk is the machine of one walk of the device MMU: the context entry,
+// then the page table.
+type deviceWalk struct {
+	u      *Unit
+	req    hw.Request // a copy of the request that missed
+	va     uint64
+	since  uint64 // generation at the start
+	ctx    Context
+	cached bool // the context came from the cache
+	walk   Walk
+	inWalk bool
+	cause  Cause
+	status hw.Status
+	entry  Entry
+	next   func(*deviceWalk, *MemOp) bool
+}
+
+// job implements walkUnit.
+func (u *Unit) job() walkJob { return &deviceWalk{u: u} }
+
+func (d *deviceWalk) begin(p *piece) {
+	d.req, d.va, d.since = p.sub, p.va, d.u.generation
+	d.cause, d.status, d.cached = 0, hw.OK, false
+	d.next = (*deviceWalk).context
+}
+
+// Resume implements machine.
+func (d *deviceWalk) Resume(op *MemOp) bool { return d.next(d, op) }
+
+func (d *deviceWalk) end(cause Cause, status hw.Status) bool {
+	d.cause, d.status = cause, status
+	return false
+}
+
+func (d *deviceWalk) context(op *MemOp) bool {
+	if uint32(d.req.ASID) >= d.u.contexts {
+		return d.end(PDTNotValid, hw.PageFault)
+	}
+	if c := d.u.ctx.lookup(uint64(d.req.ASID)); c != nil {
+		d.ctx, d.cached = *c, true
+		return d.table(op)
+	}
+	op.read(d.u.contextBase+uint64(d.req.ASID)*ContextBytes, ContextBytes)
+	d.next = (*deviceWalk).gotContext
+	return true
+}
+
+func (d *deviceWalk) gotContext(op *MemOp) bool {
+	switch op.Status {
+	case hw.OK:
+	case hw.MemoryError:
+		return d.end(PDTCorrupted, hw.MemoryError)
+	default:
+		return d.end(PDTAccessFault, hw.Aborted)
+	}
+	c, ok := decodeContext(op.Word(0), op.Word(1))
+	switch {
+	case !c.Valid:
+		return d.end(PDTNotValid, hw.PageFault)
+	case !ok || c.Root&physReserved != 0:
+		return d.end(PDTMisconfigured, hw.PageFault)
+	}
+	d.ctx = c
+	return d.table(op)
+}
+
+func (d *deviceWalk) table(op *MemOp) bool {
+	if d.ctx.Mode == ContextShared {
+		return d.shared()
+	}
+	d.walk = Walk{First: Table{Levels: levelsOf(uint64(d.ctx.Mode)), Root: d.ctx.Root},
+		VA: d.va, Kind: accessOf(&d.req), Priv: d.req.Priv, SUM: true}
+	d.walk.Begin()
+	if d.u.tables != nil {
+		if e := d.u.tables.Lookup(uint64(d.req.ASID), d.va); e != nil {
+			d.walk.From = TableAt{Addr: e.PA, Level: int(e.Aux)}
+		}
+	}
+	d.next = (*deviceWalk).walking
+	return d.walking(op)
+}
+
+// shared is a context whose addresses the bus translates.
+func (d *deviceWalk) shared() bool {
+	if d.va>>sharedShift != 0 {
+		return d.end(causeOf(accessOf(&d.req), FaultPage), hw.PageFault)
+	}
+	d.entry = Entry{Tag: uint64(d.req.ASID), Shift: sharedShift, Aux: 1<<32 | uint64(d.ctx.PASID),
+		Perm: CanRead | CanWrite | CanExec | AnyPriv}
+	return false
+}
+
+// walkStatus is what a requester sees of a walk's fault.
+var walkStatus = [...]hw.Status{FaultPage: hw.PageFault, FaultPerm: hw.PermFault,
+	FaultAccess: hw.Aborted, FaultPoison: hw.MemoryError}
+
+func (d *deviceWalk) walking(op *MemOp) bool {
+	if d.walk.Resume(op) {
+		if op.Addr&physReserved != 0 { // a table outside the physical address space
+			return d.end(causeOf(accessOf(&d.req), FaultAccess), hw.Aborted)
+		}
+		return true
+	}
+	w := &d.walk
+	if w.Fault != NoFault {
+		return d.end(causeOf(w.Kind, w.Fault), walkStatus[w.Fault])
+	}
+	if w.PA&physReserved != 0 {
+		return d.end(causeOf(w.Kind, FaultAccess), hw.Unsupported)
+	}
+	d.entry = Entry{Tag: uint64(d.req.ASID), VPN: d.va >> w.Shift, Shift: w.Shift,
+		PA: w.PA &^ (1<<w.Shift - 1), Perm: w.Perm}
+	return false
+}
+
+func (d *deviceWalk) stale() bool {
+	return d.u.stale.covers(d.since, d.u.generation, d.req.ASID, d.va)
+}
+
+func (d *deviceWalk) fault() hw.Status { return d.status }
+
+func (d *deviceWalk) install() {
+	u := d.u
+	if !d.cached {
+		u.ctx.insert(uint64(d.req.ASID), d.ctx)
+	}
+	u.l2.Insert(d.entry)
+	if u.tables == nil || d.ctx.Mode == ContextShared {
+		return
+	}
+	for level, t := range d.walk.Tables {
+		if t.Addr == 0 || level == d.walk.First.Levels-1 {
+			continue
+		}
+		shift := uint8(pageShift + (level+1)*levelBits)
+		u.tables.Insert(Entry{Tag: uint64(d.req.ASID), VPN: d.va >> shift, Shift: shift, PA: t.Addr, Aux: uint64(level)})
+	}
+}
+
+// serve implements walkJob.
+func (d *deviceWalk) serve(p *piece, m *mapping) bool {
+	if !d.entry.Perm.Allows(accessOf(&p.sub), p.sub.Priv, true) {
+		return false
+	}
+	d.u.split.laneOf(p).l1.Insert(d.entry)
+	deviceMapping(&d.entry, p.va, m)
+	return true
+}
+
+// report writes the fault record: PID is the ASID.
+func (d *deviceWalk) report() {
+	d.u.stats.faults++
+	d.u.faults.put(FaultRecord{Cause: d.cause, PID: uint32(d.req.ASID), PV: true, Priv: d.req.Priv,
+		TTYP: TTYPUntranslated + ttypOffset[accessOf(&d.req)], Iotval: d.va})
+}

@@ -1,0 +1,143 @@
+package mmu
+
+import (
+	"encoding/binary"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/sim"
+)
+
+// ram is a memory with one latency for all: two of them, device memory and
+// what lies behind the bus, as a router in front of them would show.
+type ram struct {
+	e        *sim.Engine
+	latency  sim.Time
+	device   []byte
+	bus      []byte
+	log      []hw.Request
+	keep     bool
+	inFlight []*hw.Request
+	free     []int
+	serve    sim.Handler
+	fail     func(r *hw.Request) hw.Status
+	late     func(r *hw.Request) sim.Time // extra latency
+}
+
+func newRAM(e *sim.Engine, size int, latency sim.Time) *ram {
+	m := &ram{e: e, latency: latency, device: make([]byte, size), bus: make([]byte, size)}
+	m.serve = e.Register("ram", m.onServe)
+	return m
+}
+
+func (m *ram) Submit(r *hw.Request) {
+	if m.keep {
+		m.log = append(m.log, *r)
+	}
+	slot := len(m.inFlight)
+	if n := len(m.free); n > 0 {
+		slot = m.free[n-1]
+		m.free = m.free[:n-1]
+		m.inFlight[slot] = r
+	} else {
+		m.inFlight = append(m.inFlight, r)
+	}
+	t := m.latency
+	if m.late != nil {
+		t += m.late(r)
+	}
+	m.e.After(t, sim.Call{H: m.serve, Arg: uint64(slot)})
+}
+
+func (m *ram) bytes(s hw.Space) []byte {
+	if s == hw.Device {
+		return m.device
+	}
+	return m.bus
+}
+
+func (m *ram) onServe(slot uint64) {
+	r := m.inFlight[slot]
+	m.inFlight[slot] = nil
+	m.free = append(m.free, int(slot))
+	mem := m.bytes(r.Space)
+	r.Status = hw.OK
+	switch {
+	case m.fail != nil && m.fail(r) != hw.OK:
+		r.Status = m.fail(r)
+	case r.Addr+uint64(r.Bytes) > uint64(len(mem)):
+		r.Status, r.FaultAddr = hw.Unsupported, r.Addr
+	case r.Op == hw.Write && r.Zero:
+		clear(mem[r.Addr:][:r.Bytes])
+	case r.Op == hw.Write && r.Data != nil:
+		copy(mem[r.Addr:], r.Data)
+	case r.Op == hw.Read && r.Data != nil:
+		copy(r.Data, mem[r.Addr:])
+	}
+	r.Remote = r.Remote || r.Space == hw.BusAddr
+	m.e.Fire(r.Done)
+}
+
+func (m *ram) put(inDevice bool, addr, v uint64) {
+	mem := m.bus
+	if inDevice {
+		mem = m.device
+	}
+	binary.LittleEndian.PutUint64(mem[addr:], v)
+}
+
+func (m *ram) get(inDevice bool, addr uint64) uint64 {
+	mem := m.bus
+	if inDevice {
+		mem = m.device
+	}
+	return binary.LittleEndian.Uint64(mem[addr:])
+}
+
+// mapper builds Sv48 page tables in a ram; tables come from next upwards.
+type mapper struct {
+	m      *ram
+	next   uint64
+	dev    bool // the tables lie in device memory
+	levels int
+}
+
+func (b *mapper) page() uint64 {
+	p := b.next
+	b.next += 4096
+	return p
+}
+
+func (b *mapper) phys(addr uint64) uint64 {
+	if b.dev {
+		return addr | DeviceMemory
+	}
+	return addr
+}
+
+// root returns a fresh root table's physical address.
+func (b *mapper) root() uint64 { return b.phys(b.page()) }
+
+// entry returns the address (in its memory) of va's entry at a level, making
+// tables on the way.
+func (b *mapper) entry(root, va uint64, level int) uint64 {
+	table := root &^ DeviceMemory
+	for l := b.levels - 1; ; l-- {
+		at := table + index(va, l, levelBits)*8
+		if l == level {
+			return at
+		}
+		pte := b.m.get(b.dev, at)
+		if pte&PTEValid == 0 {
+			pte = PTE(b.phys(b.page()), PTEValid)
+			b.m.put(b.dev, at, pte)
+		}
+		table = ptePPN(pte) << pageShift &^ DeviceMemory
+	}
+}
+
+const userRW = PTEValid | PTERead | PTEWrite | PTEUser | PTEAccessed | PTEDirty
+
+// set maps one page of a level.
+func (b *mapper) set(root, va, pa, flags uint64, level int) {
+	b.m.put(b.dev, b.entry(root, va, level), PTE(pa, flags))
+}

@@ -1,0 +1,75 @@
+package mmu
+
+import (
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/sim"
+)
+
+// FaultRing is the device's queue of fault records in memory: 32-byte records
+// in the IOMMU's format, PID holding the ASID. The device owns the tail,
+// software the head; one slot stays empty. A record that finds the ring full
+// is dropped and sets Overflow, which ends recording until it is cleared.
+type FaultRing struct {
+	ring    recordRing
+	agent   *agent
+	e       *sim.Engine
+	notify  sim.Call
+	dropped int64
+	idle    func()
+	hIdle   sim.Handler
+}
+
+func newFaultRing(e *sim.Engine, name string, src hw.Source, target hw.Target) *FaultRing {
+	f := &FaultRing{e: e, idle: func() {}}
+	f.ring.bytes = FaultBytes
+	f.ring.stored = func() { e.Fire(f.notify) }
+	f.agent = newAgent(e, name, src, target, deviceRoute, &f.ring, f.ended)
+	f.hIdle = e.Register(name+" idle", func(uint64) { f.idle() })
+	return f
+}
+
+// Configure sets the ring's physical base (context.go) and log2 of its entries
+// and empties it; enable false turns it off.
+func (f *FaultRing) Configure(base uint64, log2Entries uint, enable bool) {
+	f.ring.base, f.ring.log2, f.ring.head = base, log2Entries, 0
+	f.ring.enable()
+	f.ring.on = enable
+}
+
+// OnFault sets the call fired at each record written, and when one is lost.
+func (f *FaultRing) OnFault(c sim.Call) { f.notify = c }
+
+// Head returns the index of the next record software reads.
+func (f *FaultRing) Head() uint32 { return f.ring.head }
+
+// SetHead gives slots back to the device.
+func (f *FaultRing) SetHead(head uint32) { f.ring.head = head & f.ring.mask() }
+
+// Tail returns the index of the next record the device writes.
+func (f *FaultRing) Tail() uint32 { return f.ring.tail }
+
+// Overflow reports whether a record was dropped because the ring was full.
+func (f *FaultRing) Overflow() bool { return f.ring.overflow }
+
+// MemoryFault reports whether a record could not be written.
+func (f *FaultRing) MemoryFault() bool { return f.ring.memFault }
+
+// ClearErrors clears Overflow and MemoryFault: recording goes on.
+func (f *FaultRing) ClearErrors() { f.ring.overflow, f.ring.memFault = false, false }
+
+func (f *FaultRing) put(rec FaultRecord) {
+	if !f.ring.put(rec.Encode()) {
+		f.dropped++
+		return
+	}
+	f.agent.start()
+}
+
+func (f *FaultRing) ended()     { f.idle() }
+func (f *FaultRing) busy() bool { return f.agent.busy }
+
+func (f *FaultRing) reset() {
+	notify := f.notify
+	*f = FaultRing{ring: recordRing{bytes: FaultBytes, stored: f.ring.stored}, agent: f.agent, e: f.e,
+		dropped: f.dropped, idle: f.idle, hIdle: f.hIdle, notify: notify}
+}

@@ -1,0 +1,433 @@
+package mmu
+
+import (
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/sim"
+)
+
+// mapping is a translation as the data path uses it.
+type mapping struct {
+	pa       uint64
+	left     uint64 // bytes from the address to the end of what the translation covers
+	space    hw.Space
+	hasPASID bool
+	pasid    uint32
+}
+
+// translator is the unit behind a splitter.
+type translator interface {
+	// lookup answers from the caches next to the port, or reports false.
+	lookup(l *lane, r *hw.Request, va uint64, m *mapping) bool
+	// miss takes over a piece, to resolve or refuse it in a later event.
+	miss(id int32)
+}
+
+// splitter takes requests apart where translations end, forwards the pieces
+// and joins them. Translations of one request go in order of address, one miss
+// at a time; requests overlap.
+//
+// Writes that go to the bus leave a lane in the order in which they came,
+// whatever their translations took; to device memory they may pass.
+type splitter struct {
+	e       *sim.Engine
+	tr      translator
+	hit     sim.Time
+	pieces  []*piece
+	flights []*flight
+	freeP   int32
+	freeF   int32
+	live    int // flights not finished
+	halted  bool
+	idle    func() // called when the last flight ends
+	window  window
+
+	stallTime int64
+
+	issue, done, refused sim.Handler
+}
+
+// lane is one way through a splitter: a port.
+type lane struct {
+	s          *splitter
+	down       hw.Target
+	l1         *TLB
+	device     uint32
+	head, tail int32 // writes not yet sent whole, oldest first
+}
+
+// flight is one request on its way.
+type flight struct {
+	r          *hw.Request
+	lane       *lane
+	next       int32 // free list, or the lane's writes
+	at         int64 // bytes that have a piece
+	open       int32 // pieces not finished
+	piped      int32 // pieces that the lookup delays
+	held       int32 // translated pieces that wait for earlier writes
+	heldTail   int32
+	waiting    bool // the next piece waits for its translation
+	ordered    bool // in the lane's list of writes
+	finished   bool
+	whole      bool // one piece served all of it
+	remote     bool
+	zero       bool
+	status     hw.Status
+	failAt     int64
+	failAddr   uint64
+	stall      sim.Time
+	downStalls sim.Time
+}
+
+// piece is one sub-request.
+type piece struct {
+	sub    hw.Request
+	flight int32
+	next   int32
+	id     int32
+	off    int64
+	va     uint64
+	since  sim.Time
+	stall  sim.Time
+	epoch  uint64
+}
+
+func newSplitter(e *sim.Engine, name string, tr translator, hit sim.Time) *splitter {
+	s := &splitter{e: e, tr: tr, hit: hit, freeP: none, freeF: none, idle: func() {}}
+	s.issue = e.Register(name+" lookup", s.onIssue)
+	s.done = e.Register(name+" piece", s.onDone)
+	s.refused = e.Register(name+" refusal", s.onRefused)
+	return s
+}
+
+func (s *splitter) newLane(down hw.Target) *lane {
+	return &lane{s: s, down: down, head: none, tail: none}
+}
+
+func (s *splitter) newFlight(l *lane, r *hw.Request) int32 {
+	if s.freeF == none {
+		block := make([]flight, 32)
+		for i := range block {
+			block[i].next = s.freeF
+			s.freeF = int32(len(s.flights))
+			s.flights = append(s.flights, &block[i])
+		}
+	}
+	id := s.freeF
+	f := s.flights[id]
+	s.freeF = f.next
+	*f = flight{r: r, lane: l, next: none, held: none, heldTail: none, zero: true}
+	s.live++
+	return id
+}
+
+func (s *splitter) newPiece(fid int32, va uint64) *piece {
+	if s.freeP == none {
+		block := make([]piece, 32)
+		for i := range block {
+			block[i].id, block[i].next = int32(len(s.pieces)), s.freeP
+			s.freeP = block[i].id
+			s.pieces = append(s.pieces, &block[i])
+		}
+	}
+	p := s.pieces[s.freeP]
+	s.freeP = p.next
+	f := s.flights[fid]
+	p.sub = *f.r
+	p.sub.Status, p.sub.FaultAddr, p.sub.Remote, p.sub.Stalled = hw.OK, 0, false, 0
+	p.sub.Zero = f.r.Zero && f.r.Op == hw.Write
+	p.sub.Done = sim.Call{H: s.done, Arg: uint64(p.id)}
+	p.flight, p.next, p.va, p.off, p.stall = fid, none, va, f.at, 0
+	f.open++
+	return p
+}
+
+func (s *splitter) freePiece(p *piece) {
+	p.sub.Data = nil
+	p.next = s.freeP
+	s.freeP = p.id
+}
+
+func (s *splitter) laneOf(p *piece) *lane { return s.flights[p.flight].lane }
+
+// submit starts a request that needs translation.
+func (l *lane) submit(r *hw.Request) {
+	s := l.s
+	id := s.newFlight(l, r)
+	f := s.flights[id]
+	if s.halted {
+		s.abort(id)
+		return
+	}
+	if r.Op == hw.Write {
+		l.enqueue(id)
+	}
+	s.advance(id, f)
+}
+
+// pass sends a request that needs no translation, behind earlier writes if it
+// is a write to the bus itself.
+func (l *lane) pass(r *hw.Request) {
+	if r.Op != hw.Write || r.Space != hw.BusAddr || l.head == none {
+		l.down.Submit(r)
+		return
+	}
+	s := l.s
+	id := s.newFlight(l, r)
+	f := s.flights[id]
+	l.enqueue(id)
+	p := s.newPiece(id, r.Addr)
+	p.epoch = s.window.enter()
+	f.at = r.Bytes
+	f.whole = true
+	s.ready(p)
+}
+
+// enqueue puts a write at the end of the lane's order.
+func (l *lane) enqueue(id int32) {
+	l.s.flights[id].ordered = true
+	if l.head == none {
+		l.head = id
+	} else {
+		l.s.flights[l.tail].next = id
+	}
+	l.tail = id
+}
+
+// advance translates a request until its end, its fault or a miss.
+func (s *splitter) advance(id int32, f *flight) {
+	var cur *piece
+	var m mapping
+	for f.at < f.r.Bytes && f.status == hw.OK {
+		va := f.r.Addr + uint64(f.at)
+		if !s.tr.lookup(f.lane, f.r, va, &m) {
+			break
+		}
+		n := s.extent(f, &m)
+		if cur != nil && cur.sub.Space == m.space && cur.sub.Addr+uint64(cur.sub.Bytes) == m.pa {
+			cur.sub.Bytes += n
+		} else {
+			s.pipe(f, cur)
+			cur = s.newPiece(id, va)
+			s.place(cur, &m, n)
+		}
+		f.at += n
+	}
+	s.pipe(f, cur)
+	switch {
+	case f.at < f.r.Bytes && f.status == hw.OK:
+		p := s.newPiece(id, f.r.Addr+uint64(f.at))
+		p.since = s.e.Now()
+		f.waiting = true
+		s.tr.miss(p.id)
+	case f.r.Bytes == 0:
+		p := s.newPiece(id, f.r.Addr)
+		s.e.After(s.hit, sim.Call{H: s.refused, Arg: uint64(p.id)})
+	}
+}
+
+// extent returns how many bytes of the rest of a request a mapping covers.
+func (s *splitter) extent(f *flight, m *mapping) int64 {
+	rest := f.r.Bytes - f.at
+	if m.left < uint64(rest) {
+		return int64(m.left)
+	}
+	return rest
+}
+
+// place gives a piece its translated address.
+func (s *splitter) place(p *piece, m *mapping, n int64) {
+	p.sub.Space, p.sub.Addr, p.sub.Bytes = m.space, m.pa, n
+	p.sub.PASID, p.sub.HasPASID = m.pasid, m.hasPASID
+	p.epoch = s.window.enter()
+}
+
+// pipe sends a translated piece after the lookup's latency.
+func (s *splitter) pipe(f *flight, p *piece) {
+	if p == nil {
+		return
+	}
+	if s.hit == 0 {
+		s.ready(p)
+		return
+	}
+	f.piped++
+	s.e.After(s.hit, sim.Call{H: s.issue, Arg: uint64(p.id)})
+}
+
+func (s *splitter) onIssue(arg uint64) {
+	p := s.pieces[arg]
+	s.flights[p.flight].piped--
+	s.ready(p)
+}
+
+// ready sends a translated piece, or holds it until its turn.
+func (s *splitter) ready(p *piece) {
+	f := s.flights[p.flight]
+	if f.ordered && p.sub.Space == hw.BusAddr && f.lane.head != p.flight {
+		if f.held == none {
+			f.held = p.id
+		} else {
+			s.pieces[f.heldTail].next = p.id
+		}
+		f.heldTail = p.id
+		return
+	}
+	lane := f.lane
+	s.send(f, p)
+	if f.ordered {
+		s.release(lane)
+	}
+}
+
+func (s *splitter) send(f *flight, p *piece) {
+	if r := f.r; r.Data != nil {
+		p.sub.Data = r.Data[p.off : p.off+p.sub.Bytes]
+	}
+	if p.sub.Bytes == f.r.Bytes {
+		f.whole = true
+	}
+	if p.sub.Space == hw.BusAddr {
+		f.remote = true
+	}
+	f.lane.down.Submit(&p.sub)
+}
+
+// sent reports whether nothing of a write is left to be sent.
+func (f *flight) sent() bool {
+	return !f.waiting && f.piped == 0 && f.held == none && (f.at >= f.r.Bytes || f.status != hw.OK)
+}
+
+// release takes writes that are sent off the head of a lane, and sends what
+// the next ones hold.
+func (s *splitter) release(l *lane) {
+	for l.head != none {
+		f := s.flights[l.head]
+		for f.held != none {
+			p := s.pieces[f.held]
+			f.held = p.next
+			p.next = none
+			s.send(f, p)
+		}
+		if !f.finished && !f.sent() {
+			return
+		}
+		id := l.head
+		l.head = f.next
+		f.ordered, f.next = false, none
+		if f.finished {
+			s.freeFlight(id, f)
+		}
+	}
+}
+
+func (s *splitter) freeFlight(id int32, f *flight) {
+	f.next = s.freeF
+	s.freeF = id
+}
+
+// resolve gives a waiting piece its translation.
+func (s *splitter) resolve(id int32, m *mapping) {
+	p := s.pieces[id]
+	f := s.flights[p.flight]
+	fid := p.flight
+	f.waiting = false
+	p.stall = s.e.Now() - p.since
+	f.stall += p.stall
+	n := s.extent(f, m)
+	s.place(p, m, n)
+	f.at += n
+	s.ready(p)
+	s.advance(fid, f)
+}
+
+// refuse ends a waiting piece with a fault, a later event than its request's.
+func (s *splitter) refuse(id int32, status hw.Status) {
+	p := s.pieces[id]
+	f := s.flights[p.flight]
+	f.waiting = false
+	f.stall += s.e.Now() - p.since
+	s.fail(f, p.off, status, p.va)
+	s.drop(p, f)
+}
+
+// onRefused ends a flight that has nothing to send.
+func (s *splitter) onRefused(arg uint64) {
+	p := s.pieces[arg]
+	s.drop(p, s.flights[p.flight])
+}
+
+// abort ends a request that came while halted.
+func (s *splitter) abort(id int32) {
+	f := s.flights[id]
+	s.fail(f, 0, hw.Aborted, f.r.Addr)
+	p := s.newPiece(id, f.r.Addr)
+	s.e.After(0, sim.Call{H: s.refused, Arg: uint64(p.id)})
+}
+
+// fail records the error of the lowest address.
+func (s *splitter) fail(f *flight, off int64, status hw.Status, addr uint64) {
+	if f.status == hw.OK || off < f.failAt {
+		f.status, f.failAt, f.failAddr = status, off, addr
+	}
+}
+
+// drop ends a piece.
+func (s *splitter) drop(p *piece, f *flight) {
+	fid := p.flight
+	s.freePiece(p)
+	f.open--
+	if f.ordered {
+		s.release(f.lane)
+	}
+	if f.open == 0 && !f.waiting && (f.at >= f.r.Bytes || f.status != hw.OK) {
+		s.finish(fid, f)
+	}
+}
+
+// onDone joins a served piece.
+func (s *splitter) onDone(arg uint64) {
+	p := s.pieces[arg]
+	f := s.flights[p.flight]
+	sub := &p.sub
+	if sub.Status != hw.OK {
+		s.fail(f, p.off, sub.Status, p.failedAt())
+	}
+	f.remote = f.remote || sub.Remote
+	f.downStalls = max(f.downStalls, sub.Stalled)
+	if sub.Op == hw.Read && !f.whole {
+		if sub.Zero && sub.Data != nil {
+			clear(sub.Data)
+			sub.Zero = false
+		}
+	}
+	f.zero = f.zero && sub.Zero
+	s.window.leave(p.epoch)
+	s.drop(p, f)
+}
+
+// failedAt returns where a piece failed, in the request's space.
+func (p *piece) failedAt() uint64 {
+	if off := p.sub.FaultAddr - p.sub.Addr; off < uint64(p.sub.Bytes) {
+		return p.va + off
+	}
+	return p.va
+}
+
+// finish fills in a request's results and fires it.
+func (s *splitter) finish(id int32, f *flight) {
+	r := f.r
+	r.Status, r.FaultAddr, r.Remote, r.Stalled = f.status, f.failAddr, f.remote, f.stall+f.downStalls
+	if r.Op == hw.Read {
+		r.Zero = f.zero && f.status == hw.OK
+	}
+	s.stallTime += int64(f.stall)
+	f.finished = true
+	if !f.ordered {
+		s.freeFlight(id, f)
+	}
+	s.live--
+	s.e.Fire(r.Done)
+	if s.live == 0 {
+		s.idle()
+	}
+}

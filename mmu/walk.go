@@ -1,0 +1,458 @@
+package mmu
+
+import "github.com/presi-sim/presi/hw"
+
+// Table is one stage of translation. Levels 0 is Bare.
+type Table struct {
+	Levels   int
+	Root     uint64 // byte address of the root table
+	UpdateAD bool   // hardware sets A and D; else a clear bit faults
+}
+
+// FaultKind is how a walk failed.
+type FaultKind uint8
+
+// Kinds of fault. The caller turns them into causes by the access it serves.
+const (
+	NoFault        FaultKind = iota
+	FaultPage                // no valid translation in the first stage
+	FaultPerm                // a first-stage translation that does not allow the access
+	FaultGuestPage           // second stage, either of the two
+	FaultAccess              // a table lies where nothing answers
+	FaultPoison              // a table entry is corrupted
+)
+
+// ATS makes a walk a translation request: permissions that lack are taken out
+// of the answer instead of raising a fault.
+type ATS struct {
+	On    bool
+	Write bool // write permission is asked for
+	Exec  bool
+}
+
+// Walk translates one address. Fill in the inputs, call Begin, then Resume
+// until it returns false.
+//
+// The order of accesses is the specification's: each first-stage entry after
+// the second-stage walk of its own address, A/D updates before a later stage.
+type Walk struct {
+	First, Second Table
+	PBMT          bool // Svpbmt is implemented
+	VA            uint64
+	Kind          Access
+	Priv, SUM     bool
+	ATS           ATS
+	// Implicit walks VA, the guest physical address of a directory entry,
+	// through the second stage alone.
+	Implicit bool
+	// From, when not zero, starts the first stage at a cached table.
+	From TableAt
+	// GuestFrom starts the final second-stage walk at a cached table, if it
+	// covers the address.
+	GuestFrom func(gpa uint64) TableAt
+
+	// Results.
+	Fault         FaultKind
+	FaultGPA      uint64 // with FaultGuestPage
+	FaultImplicit bool   // the second stage failed for a table entry's address
+	FaultWrite    bool   // ... to be updated
+	PA, GPA       uint64 // translated VA
+	Shift         uint8  // log2 of the bytes the translation covers, 64: all
+	Perm          Perm
+	PBMTOut       uint8
+	Granted       Perm // ATS: permissions whatever D says
+	Tables        [5]TableAt
+	GuestTables   [5]TableAt
+
+	next      func(*Walk, *MemOp) bool
+	then      func(*Walk, *MemOp) bool // after a second-stage walk
+	level     int
+	table     TableAt
+	pteAddr   uint64
+	pte       uint64
+	gpa       uint64
+	glevel    int
+	gtable    uint64
+	gpteAddr  uint64
+	gpte      uint64
+	gpurpose  purpose
+	firstLeaf uint64
+}
+
+// TableAt is a table found on the way: where it lies, as the IOMMU reads it
+// and as the first stage names it, and at which level (0 holds 4 KiB leaves).
+// Addr 0 is "none".
+type TableAt struct {
+	Addr     uint64
+	GPA      uint64
+	Level    int
+	Writable bool // the second stage lets its entries be updated
+}
+
+// purpose says what a second-stage walk is for.
+type purpose uint8
+
+const (
+	finalAddress purpose = iota
+	tableEntry           // an entry of a first-stage table
+	directory            // an entry of the process directory
+)
+
+// Begin prepares a walk whose inputs are set.
+func (w *Walk) Begin() {
+	w.Fault, w.FaultGPA, w.FaultImplicit, w.FaultWrite = NoFault, 0, false, false
+	w.Tables, w.GuestTables = [5]TableAt{}, [5]TableAt{}
+	w.Shift, w.PBMTOut = 64, 0
+	w.Perm = CanRead | CanWrite | CanExec | UserPage | AnyPriv
+	w.Granted = w.Perm
+	w.PA, w.GPA = w.VA, w.VA
+	w.next = (*Walk).start
+}
+
+// Resume proceeds to the next access; see machine.
+func (w *Walk) Resume(op *MemOp) bool { return w.next(w, op) }
+
+func (w *Walk) start(op *MemOp) bool {
+	switch {
+	case w.Implicit:
+		return w.second(op, w.VA, directory, (*Walk).finish)
+	case w.First.Levels == 0:
+		return w.final(op)
+	case !canonical(w.VA, w.First.Levels):
+		return w.fail(FaultPage)
+	}
+	w.level = w.First.Levels - 1
+	w.table = TableAt{Addr: w.First.Root, GPA: w.First.Root, Level: w.level}
+	if w.From.Addr != 0 {
+		w.table, w.level = w.From, w.From.Level
+	} else if w.Second.Levels != 0 {
+		w.table.Addr = 0 // not translated yet
+	}
+	return w.first(op)
+}
+
+// canonical reports whether the bits above a first stage's address are copies
+// of its top bit.
+func canonical(va uint64, levels int) bool {
+	top := int64(va) >> (pageShift + uint(levels)*levelBits - 1)
+	return top == 0 || top == -1
+}
+
+func index(addr uint64, level int, bits uint) uint64 {
+	return addr >> (pageShift + uint(level)*levelBits) & (1<<bits - 1)
+}
+
+// first addresses the first-stage entry of the current level.
+func (w *Walk) first(op *MemOp) bool {
+	off := index(w.VA, w.level, levelBits) * 8
+	w.pteAddr = w.table.Addr + off
+	if w.Second.Levels == 0 || w.table.Addr != 0 {
+		return w.readFirst(op)
+	}
+	return w.second(op, w.table.GPA+off, tableEntry, (*Walk).firstTranslated)
+}
+
+func (w *Walk) firstTranslated(op *MemOp) bool {
+	w.pteAddr = w.gpa
+	w.table.Addr = w.gpa &^ pageMask
+	w.table.Writable = w.gpte&PTEWrite != 0
+	return w.readFirst(op)
+}
+
+func (w *Walk) readFirst(op *MemOp) bool {
+	op.read(w.pteAddr, 8)
+	w.next = (*Walk).gotFirst
+	return true
+}
+
+// bad ends the walk on a failed access to a table.
+func (w *Walk) bad(op *MemOp) bool {
+	if op.Status == hw.MemoryError {
+		return w.fail(FaultPoison)
+	}
+	return w.fail(FaultAccess)
+}
+
+func (w *Walk) gotFirst(op *MemOp) bool {
+	if op.Status != hw.OK {
+		return w.bad(op)
+	}
+	return w.decodeFirst(op, op.Word(0))
+}
+
+func (w *Walk) decodeFirst(op *MemOp, pte uint64) bool {
+	w.pte = pte
+	w.Tables[w.level] = w.table
+	switch classify(pte, w.level, w.PBMT) {
+	case pteInvalid:
+		return w.fail(FaultPage)
+	case ptePointer:
+		w.level--
+		next := ptePPN(pte) << pageShift
+		w.table = TableAt{Addr: next, GPA: next, Level: w.level}
+		if w.Second.Levels != 0 {
+			w.table.Addr = 0
+		}
+		return w.first(op)
+	}
+	return w.leafFirst(op)
+}
+
+func (w *Walk) leafFirst(op *MemOp) bool {
+	perm := pagePerm(w.pte)
+	if w.ATS.On {
+		perm = w.atsPerm(perm)
+		if perm&(CanRead|CanWrite|CanExec) == 0 {
+			return w.fail(FaultPerm)
+		}
+	} else if !perm.Allows(w.Kind, w.Priv, w.SUM) {
+		return w.fail(FaultPerm)
+	}
+	if need := w.neededAD(w.pte); w.pte&need != need {
+		if !w.First.UpdateAD {
+			return w.fail(FaultPage)
+		}
+		return w.updateFirst(op)
+	}
+	return w.firstDone(op)
+}
+
+// atsPerm takes away what a translation request's privilege may not have.
+func (w *Walk) atsPerm(perm Perm) Perm {
+	user := perm&UserPage != 0
+	switch {
+	case w.Priv && user && !w.SUM, !w.Priv && !user:
+		return perm &^ (CanRead | CanWrite | CanExec)
+	case w.Priv && user:
+		return perm &^ CanExec
+	}
+	return perm
+}
+
+// neededAD returns which of A and D the access needs to be set in a leaf.
+func (w *Walk) neededAD(pte uint64) uint64 {
+	if w.Kind == Store || w.ATS.On && w.ATS.Write && pte&PTEWrite != 0 {
+		return PTEAccessed | PTEDirty
+	}
+	return PTEAccessed
+}
+
+// updateFirst sets A and D by compare and swap.
+func (w *Walk) updateFirst(op *MemOp) bool {
+	if w.Second.Levels != 0 && !w.table.Writable {
+		w.FaultGPA = w.table.GPA + index(w.VA, w.level, levelBits)*8
+		w.FaultImplicit, w.FaultWrite = true, true
+		return w.fail(FaultGuestPage)
+	}
+	op.read(w.pteAddr, 8)
+	op.Atomic = true
+	w.next = (*Walk).swapFirst
+	return true
+}
+
+func (w *Walk) swapFirst(op *MemOp) bool {
+	if op.Status != hw.OK {
+		return w.bad(op)
+	}
+	if seen := op.Word(0); seen != w.pte {
+		return w.decodeFirst(op, seen)
+	}
+	w.pte |= w.neededAD(w.pte)
+	op.write(w.pteAddr, 8)
+	op.Atomic = true
+	op.setWord(0, w.pte)
+	w.next = (*Walk).wroteFirst
+	return true
+}
+
+func (w *Walk) wroteFirst(op *MemOp) bool {
+	if op.Status != hw.OK {
+		return w.bad(op)
+	}
+	return w.firstDone(op)
+}
+
+func (w *Walk) firstDone(op *MemOp) bool {
+	w.Shift = leafShift(w.pte, w.level)
+	w.GPA = leafBase(w.pte, w.Shift) | w.VA&(1<<w.Shift-1)
+	w.PA = w.GPA
+	w.PBMTOut = uint8(w.pte >> pbmtShift & pbmtMask)
+	w.Perm = pagePerm(w.pte)
+	w.Granted = w.Perm
+	if w.ATS.On {
+		w.Granted = w.atsPerm(w.Perm)
+	}
+	if w.pte&PTEDirty == 0 {
+		w.Perm &^= CanWrite
+	}
+	return w.final(op)
+}
+
+// final translates the access's own address through the second stage.
+func (w *Walk) final(op *MemOp) bool {
+	if w.Second.Levels == 0 {
+		return w.finish(op)
+	}
+	return w.second(op, w.GPA, finalAddress, (*Walk).finalTranslated)
+}
+
+func (w *Walk) finalTranslated(op *MemOp) bool {
+	w.PA = w.gpa
+	w.Shift = min(w.Shift, leafShift(w.gpte, w.glevel))
+	guest := pagePerm(w.gpte)
+	w.Granted &= guest | UserPage | GlobalPage | AnyPriv
+	if w.gpte&PTEDirty == 0 {
+		guest &^= CanWrite
+	}
+	w.Perm &= guest | UserPage | GlobalPage | AnyPriv
+	if pbmt := uint8(w.gpte >> pbmtShift & pbmtMask); w.PBMTOut == 0 {
+		w.PBMTOut = pbmt
+	}
+	return w.finish(op)
+}
+
+func (w *Walk) finish(*MemOp) bool {
+	if w.Implicit {
+		w.PA = w.gpa
+	}
+	w.next = nil
+	return false
+}
+
+func (w *Walk) fail(kind FaultKind) bool {
+	w.Fault = kind
+	w.next = nil
+	return false
+}
+
+// second starts a second-stage walk of gpa; then continues with the address
+// in w.gpa, the leaf in w.gpte.
+func (w *Walk) second(op *MemOp, gpa uint64, why purpose, then func(*Walk, *MemOp) bool) bool {
+	w.gpa, w.gpurpose, w.then = gpa, why, then
+	w.glevel = w.Second.Levels - 1
+	if gpa>>(pageShift+2+uint(w.Second.Levels)*levelBits) != 0 {
+		return w.failSecond()
+	}
+	w.gtable = w.Second.Root
+	if why == finalAddress && w.GuestFrom != nil {
+		if t := w.GuestFrom(gpa); t.Addr != 0 {
+			w.gtable, w.glevel = t.Addr, t.Level
+		}
+	}
+	return w.readSecond(op)
+}
+
+func (w *Walk) failSecond() bool {
+	w.FaultGPA = w.gpa
+	w.FaultImplicit = w.gpurpose != finalAddress
+	return w.fail(FaultGuestPage)
+}
+
+func (w *Walk) readSecond(op *MemOp) bool {
+	bits := uint(levelBits)
+	if w.glevel == w.Second.Levels-1 {
+		bits += 2 // the root table is 16 KiB
+	}
+	w.gpteAddr = w.gtable + index(w.gpa, w.glevel, bits)*8
+	op.read(w.gpteAddr, 8)
+	w.next = (*Walk).gotSecond
+	return true
+}
+
+func (w *Walk) gotSecond(op *MemOp) bool {
+	if op.Status != hw.OK {
+		return w.bad(op)
+	}
+	return w.decodeSecond(op, op.Word(0))
+}
+
+func (w *Walk) decodeSecond(op *MemOp, pte uint64) bool {
+	w.gpte = pte
+	if w.gpurpose == finalAddress {
+		w.GuestTables[w.glevel] = TableAt{Addr: w.gtable, Level: w.glevel}
+	}
+	switch classify(pte, w.glevel, w.PBMT) {
+	case pteInvalid:
+		return w.failSecond()
+	case ptePointer:
+		w.glevel--
+		w.gtable = ptePPN(pte) << pageShift
+		return w.readSecond(op)
+	}
+	return w.leafSecond(op)
+}
+
+// leafSecond checks a second-stage leaf; it counts as accessed by a user.
+func (w *Walk) leafSecond(op *MemOp) bool {
+	if !w.secondAllows(pagePerm(w.gpte)) {
+		return w.failSecond()
+	}
+	if need := w.neededGuestAD(); w.gpte&need != need {
+		if !w.Second.UpdateAD {
+			return w.failSecond()
+		}
+		return w.updateSecond(op)
+	}
+	return w.secondDone(op)
+}
+
+func (w *Walk) secondAllows(perm Perm) bool {
+	switch {
+	case perm&UserPage == 0:
+		return false
+	case w.gpurpose != finalAddress:
+		return perm&CanRead != 0
+	case w.ATS.On:
+		return perm&w.Granted&(CanRead|CanWrite|CanExec) != 0
+	}
+	return perm&permFor[w.Kind] != 0
+}
+
+// neededGuestAD is neededAD for a second-stage leaf. A page that holds
+// first-stage tables counts as written when hardware may update the entries.
+func (w *Walk) neededGuestAD() uint64 {
+	switch w.gpurpose {
+	case finalAddress:
+		return w.neededAD(w.gpte)
+	case tableEntry:
+		if w.First.UpdateAD && w.gpte&PTEWrite != 0 {
+			return PTEAccessed | PTEDirty
+		}
+	}
+	return PTEAccessed
+}
+
+func (w *Walk) updateSecond(op *MemOp) bool {
+	op.read(w.gpteAddr, 8)
+	op.Atomic = true
+	w.next = (*Walk).swapSecond
+	return true
+}
+
+func (w *Walk) swapSecond(op *MemOp) bool {
+	if op.Status != hw.OK {
+		return w.bad(op)
+	}
+	if seen := op.Word(0); seen != w.gpte {
+		return w.decodeSecond(op, seen)
+	}
+	w.gpte |= w.neededGuestAD()
+	op.write(w.gpteAddr, 8)
+	op.Atomic = true
+	op.setWord(0, w.gpte)
+	w.next = (*Walk).wroteSecond
+	return true
+}
+
+func (w *Walk) wroteSecond(op *MemOp) bool {
+	if op.Status != hw.OK {
+		return w.bad(op)
+	}
+	return w.secondDone(op)
+}
+
+func (w *Walk) secondDone(op *MemOp) bool {
+	shift := leafShift(w.gpte, w.glevel)
+	w.gpa = leafBase(w.gpte, shift) | w.gpa&(1<<shift-1)
+	return w.then(w, op)
+}
