@@ -13,10 +13,11 @@ type format struct {
 	group  int  // elements of k in a word
 	offset bool // A holds a+128 (unsigned); a B panel then ends with nr words of -128·Σb
 
-	packRunA, packRunB packRun // for rows of A, and of B transposed
-	// packCols packs k rows, ld bytes apart, of up to nr neighbouring columns
-	// into a panel of nr columns; missing columns are zeros.
-	packCols func(dst []uint32, nr int, src []byte, ld, k, cols int)
+	packRunA, packRunB packRun    // for rows of A, and of B transposed
+	pack8A, pack8B     pack8      // the same for eight rows at once; may be nil
+	packCols           packCols   // for rows of B
+	sums               offsetSums // with offset
+
 	// kernel adds the product of two packed panels to the mr×nr tile c.
 	kernel func(groups int, a, b []uint32, c []byte, ldc int)
 }
@@ -24,6 +25,19 @@ type format struct {
 // packRun packs elements of consecutive k from src into dst[0], dst[step], …; the
 // last word is filled up with zeros.
 type packRun func(dst []uint32, step int, src []byte)
+
+// pack8 packs eight rows of blocks·8 words each: word i of row r into
+// dst[i·step+r].
+type pack8 func(dst []uint32, step int, rows *[8][]byte, blocks int)
+
+// packCols packs the rows of one group of k, cols columns of them, into one row of
+// each of the panels of nr columns, panel words apart; missing columns are zeros.
+type packCols func(dst []uint32, nr, panel int, rows *[4][]byte, cols int)
+
+// offsetSums writes -128·Σ over k of each column of a packed int8 panel into
+// the nr words behind it: what takes the 128 added to each element of A away
+// again, modulo 2³².
+type offsetSums func(panel []uint32, nr int)
 
 // groups returns the words that k elements take.
 func (f *format) groups(k int) int { return (k + f.group - 1) / f.group }
@@ -98,70 +112,44 @@ func pairI16(lo, hi byte) uint32 {
 	return uint32(uint16(int8(lo))) | uint32(uint16(int8(hi)))<<16
 }
 
-func packColsF32(dst []uint32, nr int, src []byte, ld, k, cols int) {
-	for p := range k {
-		row, out := src[p*ld:p*ld+4*cols], dst[p*nr:(p+1)*nr]
-		for j := range cols {
-			out[j] = le.Uint32(row[4*j:])
-		}
-		clear(out[cols:])
+func packColsF32(dst []uint32, nr, panel int, rows *[4][]byte, cols int) {
+	for row := rows[0][:4*cols]; len(row) > 0; {
+		n := min(len(row), 4*nr)
+		packRunF32(dst, 1, row[:n])
+		clear(dst[n/4 : nr])
+		dst, row = dst[min(panel, len(dst)):], row[n:]
 	}
 }
 
-func packColsBF16(dst []uint32, nr int, src []byte, ld, k, cols int) {
-	for p := range k {
-		row, out := src[p*ld:p*ld+2*cols], dst[p*nr:(p+1)*nr]
-		for j := range cols {
-			out[j] = uint32(le.Uint16(row[2*j:])) << 16
-		}
-		clear(out[cols:])
+func packColsBF16(dst []uint32, nr, panel int, rows *[4][]byte, cols int) {
+	for row := rows[0][:2*cols]; len(row) > 0; {
+		n := min(len(row), 2*nr)
+		packRunBF16(dst, 1, row[:n])
+		clear(dst[n/2 : nr])
+		dst, row = dst[min(panel, len(dst)):], row[n:]
 	}
 }
 
-func packColsI16(dst []uint32, nr int, src []byte, ld, k, cols int) {
-	var zeros [maxNR]byte
-	for p := 0; p < k; p += 2 {
-		r0, r1 := src[p*ld:p*ld+cols], zeros[:cols]
-		if p+1 < k {
-			r1 = src[(p+1)*ld : (p+1)*ld+cols]
-		}
-		out := dst[p/2*nr : (p/2+1)*nr]
+func packColsI16(dst []uint32, nr, panel int, rows *[4][]byte, cols int) {
+	for at := 0; at < cols; at += nr {
+		n := min(cols-at, nr)
+		r0, r1 := rows[0][at:at+n], rows[1][at:at+n]
 		for j := range r0 {
-			out[j] = pairI16(r0[j], r1[j])
+			dst[j] = pairI16(r0[j], r1[j])
 		}
-		clear(out[cols:])
+		clear(dst[n:nr])
+		dst = dst[min(panel, len(dst)):]
 	}
 }
 
-func packColsI8(dst []uint32, nr int, src []byte, ld, k, cols int) {
-	var zeros [maxNR]byte
-	var rows [4][]byte
-	for p := 0; p < k; p += 4 {
-		for i := range rows {
-			rows[i] = zeros[:cols]
-			if p+i < k {
-				rows[i] = src[(p+i)*ld : (p+i)*ld+cols]
-			}
+func packColsI8(dst []uint32, nr, panel int, rows *[4][]byte, cols int) {
+	for at := 0; at < cols; at += nr {
+		n := min(cols-at, nr)
+		r0, r1, r2, r3 := rows[0][at:at+n], rows[1][at:at+n], rows[2][at:at+n], rows[3][at:at+n]
+		for j := range r0 {
+			dst[j] = uint32(r0[j]) | uint32(r1[j])<<8 | uint32(r2[j])<<16 | uint32(r3[j])<<24
 		}
-		out := dst[p/4*nr : (p/4+1)*nr]
-		for j := range cols {
-			out[j] = uint32(rows[0][j]) | uint32(rows[1][j])<<8 | uint32(rows[2][j])<<16 | uint32(rows[3][j])<<24
-		}
-		clear(out[cols:])
-	}
-}
-
-// offsetSums writes -128·Σ over k of each column of a packed int8 panel into
-// sums: what takes the 128 added to each element of A away again, modulo 2³².
-func offsetSums(sums, panel []uint32) {
-	clear(sums)
-	for ; len(panel) > 0; panel = panel[len(sums):] {
-		for j := range sums {
-			w := panel[j]
-			sums[j] += uint32(int32(int8(w)) + int32(int8(w>>8)) + int32(int8(w>>16)) + int32(int8(w>>24)))
-		}
-	}
-	for j := range sums {
-		sums[j] *= 0xffffff80
+		clear(dst[n:nr])
+		dst = dst[min(panel, len(dst)):]
 	}
 }

@@ -307,3 +307,22 @@ func benchGemm(b *testing.B, in DType, m, n, k, workers int) {
 	}
 	b.ReportMetric(2*float64(m)*float64(n)*float64(k)*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 }
+
+// The micro-kernels alone, on panels in the first cache: what a product of any
+// size is measured against.
+func BenchmarkMicroKernel(b *testing.B) {
+	const groups = 128
+	for _, on := range backends {
+		for _, in := range []DType{F32, I8} {
+			f := on.formats[in]
+			b.Run(fmt.Sprintf("%s/%v", on.name, in), func(b *testing.B) {
+				x, y, c := make([]uint32, groups*f.mr), make([]uint32, groups*f.nr+f.nr), make([]byte, 4*f.mr*f.nr)
+				for b.Loop() {
+					f.kernel(groups, x, y, c, 4*f.nr)
+				}
+				ops := 2 * float64(f.mr*f.nr*groups*f.group)
+				b.ReportMetric(ops*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
+			})
+		}
+	}
+}

@@ -87,18 +87,38 @@ func (p *product) packB(s *Scratch, k, kk, n0, n1 int) []uint32 {
 	f := p.f
 	size, words := f.panelB(kk), f.groups(kk)*f.nr
 	b := grown(&s.b, panels(n1-n0, f.nr)*size)
+	if !p.transB {
+		p.packColumns(s, b, size, k, kk, n0, n1)
+	}
 	for n := n0; n < n1; n += f.nr {
 		panel := b[(n-n0)/f.nr*size:][:size]
-		if cols := min(f.nr, n1-n); p.transB {
-			packRows(panel[:words], f.nr, f.packRunB, &p.bt, n, cols, k*p.elem, kk*p.elem, s)
-		} else {
-			f.packCols(panel[:words], f.nr, p.b[k*p.ldb+n*p.elem:], p.ldb, kk, cols)
+		if p.transB {
+			rows := rowBlock{&p.bt, n, min(f.nr, n1-n), k * p.elem, kk * p.elem}
+			rows.pack(panel[:words], f.nr, f.group*p.elem, f.packRunB, f.pack8B, s)
 		}
 		if f.offset {
-			offsetSums(panel[words:], panel[:words])
+			f.sums(panel, f.nr)
 		}
 	}
 	return b
+}
+
+// noRow stands for rows of B behind the last when k is no multiple of the group.
+var noRow [blockN]byte
+
+// packColumns packs B row by row, so that it is read in the order of memory.
+func (p *product) packColumns(s *Scratch, b []uint32, size, k, kk, n0, n1 int) {
+	f, cols := p.f, n1-n0
+	rows := &s.four
+	for i := 0; i < kk; i += f.group {
+		for j := range f.group {
+			rows[j] = noRow[:]
+			if i+j < kk {
+				rows[j] = p.b[(k+i+j)*p.ldb+n0*p.elem:][:cols*p.elem]
+			}
+		}
+		f.packCols(b[i/f.group*f.nr:], f.nr, size, rows, cols)
+	}
 }
 
 // packA packs rows [m0, m1) of kk columns from k on of A into panels.
@@ -108,20 +128,40 @@ func (p *product) packA(s *Scratch, k, kk, m0, m1 int) []uint32 {
 	a := grown(&s.a, panels(m1-m0, f.mr)*words)
 	for m := m0; m < m1; m += f.mr {
 		panel := a[(m-m0)/f.mr*words:][:words]
-		packRows(panel, f.mr, f.packRunA, &p.a, m, min(f.mr, m1-m), k*p.elem, kk*p.elem, s)
+		rows := rowBlock{&p.a, m, min(f.mr, m1-m), k * p.elem, kk * p.elem}
+		rows.pack(panel, f.mr, f.group*p.elem, f.packRunA, f.pack8A, s)
 	}
 	return a
 }
 
-// packRows packs n bytes from byte at on of rows rows into a panel of width rows;
-// missing rows are zeros.
-func packRows(panel []uint32, width int, pack packRun, r *rowMap, row, rows, at, n int, s *Scratch) {
-	if rows < width {
+// rowBlock is bytes [at, at+n) of rows rows from row on.
+type rowBlock struct {
+	of        *rowMap
+	row, rows int
+	at, n     int
+}
+
+// pack packs a block into a panel width rows wide, word bytes to a word; missing
+// rows are zeros.
+func (b *rowBlock) pack(panel []uint32, width, word int, run packRun, eight pack8, s *Scratch) {
+	if b.rows < width {
 		clear(panel)
 	}
-	buf := grown(&s.row, n)
-	for i := range rows {
-		pack(panel[i:], width, r.bytes(row+i, at, n, buf))
+	buf := grown(&s.row, 8*b.n)
+	blocks, i := b.n/(8*word), 0
+	for ; eight != nil && blocks > 0 && i+8 <= b.rows; i += 8 {
+		for j := range s.eight {
+			s.eight[j] = b.of.bytes(b.row+i+j, b.at, b.n, buf[j*b.n:])
+		}
+		eight(panel[i:], width, &s.eight, blocks)
+		for j := range s.eight {
+			if tail := s.eight[j][8*word*blocks:]; len(tail) > 0 {
+				run(panel[8*blocks*width+i+j:], width, tail)
+			}
+		}
+	}
+	for ; i < b.rows; i++ {
+		run(panel[i:], width, b.of.bytes(b.row+i, b.at, b.n, buf))
 	}
 }
 

@@ -5,9 +5,10 @@ package kern
 type Scratch struct {
 	a, b  []uint32     // packed panels
 	tile  []byte       // one micro-tile of the accumulator at an edge
-	row   []byte       // one gathered row of an implicit im2col
+	row   []byte       // gathered rows of an implicit im2col
+	eight [8][]byte    // rows that are packed together
+	four  [4][]byte
 	f32   [4][]float32 // rows of the vector kernels
-	index []int        // offsets
 }
 
 // grown returns *s with at least n elements, replacing it when it is too small.

@@ -1,6 +1,7 @@
 // Command gen writes kernels_amd64.s, the micro-kernels of hw/kern: an unrolled
 // mr×nr tile of accumulators in vector registers, one broadcast word of A against
-// a row of B at a time. Run it from hw/kern by go generate.
+// a row of B at a time, and the packing that feeds them. Run it from hw/kern by
+// go generate.
 package main
 
 import (
@@ -62,6 +63,10 @@ func Source() []byte {
 	for i := range kernels {
 		kernels[i].write(&w)
 	}
+	for i := range packers {
+		packers[i].write(&w)
+	}
+	w.WriteString(columns)
 	return w.Bytes()
 }
 
