@@ -6,6 +6,7 @@ import (
 	"math"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -74,16 +75,18 @@ func (d *decoder) value(rv reflect.Value, v any, path string) {
 	}
 }
 
-// text hands text to the type's own reader. A bare number where a quantity
-// belongs is the commonest mistake of all.
+// text hands text to the type's own reader; integers too, save for quantities:
+// a bare number where a unit belongs is the commonest mistake of all.
 func (d *decoder) text(rv reflect.Value, v any, path string) {
-	q, isQuantity := quantities[rv.Type()]
 	s, ok := v.(string)
-	switch {
-	case !ok && isQuantity:
+	if q, isQuantity := quantities[rv.Type()]; !ok && isQuantity {
 		d.bad(path, v, "want %s with its unit, in quotes, such as %q", q.article, q.example)
 		return
-	case !ok:
+	}
+	if n, isInt := v.(int64); isInt {
+		s, ok = strconv.FormatInt(n, 10), true
+	}
+	if !ok {
 		d.bad(path, v, "want text, in quotes")
 		return
 	}

@@ -34,8 +34,8 @@ func Load(name string, text []byte, into any, sets ...string) error {
 }
 
 // LoadAll is Load from several sources; a later one overrides an earlier. With
-// complete, every key must be given by some source or override, save those
-// tagged omitempty.
+// complete, every key must be given by some source or override, save tables of
+// free keys and those tagged omitempty.
 func LoadAll(into any, sources []Source, sets []string, complete bool) error {
 	rv := reflect.ValueOf(into).Elem()
 	d := &decoder{root: rv.Type(), from: map[string]place{}, spoilt: map[string]bool{}}
@@ -67,13 +67,7 @@ func LoadAll(into any, sources []Source, sets []string, complete bool) error {
 func (d *decoder) source(rv reflect.Value, s Source, rank int) bool {
 	var tree map[string]any
 	if _, err := toml.Decode(string(s.Text), &tree); err != nil {
-		p := place{file: s.Name, line: 1, rank: rank}
-		var syntax toml.ParseError
-		msg := err.Error()
-		if errors.As(err, &syntax) {
-			p.line, msg = max(syntax.Position.Line, 1), syntax.Message
-		}
-		d.faults = append(d.faults, p.fault("", "", "not TOML: "+msg))
+		d.faults = append(d.faults, notTOML(s, rank, err))
 		return false
 	}
 	lines := indexLines(string(s.Text))
@@ -82,13 +76,30 @@ func (d *decoder) source(rv reflect.Value, s Source, rank int) bool {
 	return true
 }
 
+// notTOML says where a text stops being TOML.
+func notTOML(s Source, rank int, err error) *Fault {
+	p := place{file: s.Name, line: 1, rank: rank}
+	var syntax toml.ParseError
+	if !errors.As(err, &syntax) {
+		return p.fault("", "", "not TOML: "+err.Error())
+	}
+	// The library's own line is one too far for an unexpected end of line.
+	text := strings.TrimPrefix(string(s.Text), "\ufeff")
+	p.line += strings.Count(text[:min(syntax.Position.Start, len(text))], "\n")
+	msg := "not TOML: " + syntax.Message
+	if strings.HasPrefix(syntax.Message, "expected a top-level item to end") {
+		msg += "; text and quantities need quotes, as in \"64KiB\""
+	}
+	return p.fault("", "", msg)
+}
+
 // missing reports the keys that nobody gave; of a table without any, the table.
 func (d *decoder) missing(rv reflect.Value, path string, sources []Source) {
 	for _, f := range fieldsOf(rv.Type()) {
 		at, v := join(path, f.name), rv.FieldByIndex(f.index)
 		_, given := d.from[at]
 		switch {
-		case f.optional && !given || d.spoilt[at]:
+		case d.spoilt[at] || !given && (f.optional || f.typ.Kind() == reflect.Map):
 		case !given && isTable(f.typ):
 			d.lacks(at, "the table is missing; its keys: "+strings.Join(names(f.typ), ", "), sources)
 		case !given:

@@ -23,7 +23,7 @@ type board struct {
 	Corner  [2]int         `toml:"corner,omitempty"`
 	Ratios  []float64      `toml:"ratios,omitempty"`
 	Windows []sim.Time     `toml:"windows,omitempty"`
-	Free    map[string]any `toml:"free,omitempty"`
+	Free    map[string]any `toml:"free"`
 	Cost    struct {
 		IRQ sim.Time `toml:"irq" doc:"One interrupt."`
 	} `toml:"cost,omitempty"`
@@ -134,7 +134,8 @@ func TestLoadKeepsWhatIsNotGiven(t *testing.T) {
 func TestSetsGoThroughTheSameChecks(t *testing.T) {
 	b := loadGood(t, "dram.channels=16", "dram.size=4GiB", `dram.clock = "2GHz"`, "dram.refresh=false", "name=other one",
 		"link[1].lanes=2", "ratios=[0.5, 1]", "windows=5ns", "corner=1,2", "seed=0x10", "cost.irq=700ns", "dram.margin=1",
-		"note=", "dram.channels=32")
+		"note=", "dram.channels=32", "free.x=2", "free.y=z")
+	assert.Equal(t, map[string]any{"a.b": int64(1), "x": int64(2), "y": "z"}, b.Free)
 	assert.Equal(t, 32, b.DRAM.Channels)
 	assert.Equal(t, 4*sim.GiB, b.DRAM.Size)
 	assert.EqualValues(t, 2e9, b.DRAM.Clock)
@@ -166,7 +167,8 @@ func TestFaults(t *testing.T) {
 		{"dram.peak = \"fast\"", `x.toml:1: dram.peak = "fast": not a bandwidth: unknown unit fast (one of TB/s, GB/s, MB/s, kB/s, GiB/s, MiB/s, KiB/s, B/s); write it like "900GB/s"`},
 		{"windows = [\n\"1us\",\n\"1\"]", `x.toml:3: windows[1] = "1": not a duration: the unit is missing; write it like "350ns"`},
 		{"dram.policy = \"ajar\"", `x.toml:1: dram.policy = "ajar": want open or closed`},
-		{"dram.policy = 3", `x.toml:1: dram.policy = 3: want text, in quotes`},
+		{"dram.policy = 3", `x.toml:1: dram.policy = 3: want open or closed`},
+		{"dram.policy = true", `x.toml:1: dram.policy = true: want text, in quotes`},
 		{"dram.channels = \"4\"", `x.toml:1: dram.channels = "4": want an integer from -9223372036854775808 to 9223372036854775807`},
 		{"dram.channels = 4.0", `x.toml:1: dram.channels = 4: want an integer from -9223372036854775808 to 9223372036854775807`},
 		{"seed = 256", `x.toml:1: seed = 256: want an integer from 0 to 255`},
@@ -186,6 +188,7 @@ func TestFaults(t *testing.T) {
 		{"[[link]]\nlanes = 1\n\n[[link]]\nlanes = 17", `x.toml:5: link[1].lanes = 17: want at most 16`},
 		{"name = \"\"\"\nlong\n\"\"\" # x\nseed = 999", `x.toml:4: seed = 999: want an integer from 0 to 255`},
 		{"name = \"a\"\n\nname = \"b\"", `x.toml:3: not TOML: Key 'name' has already been defined.`},
+		{"\ndram.size = 5GiB", `x.toml:2: not TOML: expected a top-level item to end with a newline, comment, or EOF, but got 'G' instead; text and quantities need quotes, as in "64KiB"`},
 		{"name = \"a\"\nseed = ", `x.toml:2: not TOML: expected value but found '\n' instead`},
 	} {
 		b := board{DRAM: dram{Channels: 1, Size: sim.GiB}}
@@ -209,6 +212,7 @@ func TestFaultsOfSets(t *testing.T) {
 		{"link[2].lanes=4", "link has 2 elements, counted from 0"},
 		{"link[x].lanes=4", "link has 2 elements, counted from 0"},
 		{"name[0]=4", "name is no list"},
+		{"free.x.y=4", "no such key; free.x is no table"},
 		{"corner=1", "corner = [1]: want 2 elements, not 1"},
 		{"windows=1ns,2", `windows[1] = "2": not a duration: the unit is missing; write it like "350ns"`},
 		{"dram.channels=3", "want a power of two from 1 to 32"},

@@ -18,45 +18,85 @@ func (d *decoder) set(rv reflect.Value, text string) {
 		d.faults = append(d.faults, d.at("").fault("", "", "want key=value, such as dram.channels=8"))
 		return
 	}
-	target, path, msg := d.find(rv, key)
-	if msg != "" {
+	at, msg := d.find(rv, key)
+	switch {
+	case msg != "":
 		d.bad(key, value, "%s", msg)
+	case isTable(at.rv.Type()):
+		d.bad(at.path, value, "a table; set one of its keys: %s", strings.Join(names(at.rv.Type()), ", "))
+	default:
+		d.value(at.rv, parse(at.rv.Type(), value), at.path)
+		at.commit()
+	}
+}
+
+// spot is where an override goes; with a map, a copy of the map's element.
+type spot struct {
+	rv        reflect.Value
+	path      string
+	owner     reflect.Value
+	ownersKey string
+}
+
+func (s *spot) commit() {
+	if !s.owner.IsValid() {
 		return
 	}
-	if isTable(target.Type()) {
-		d.bad(path, value, "a table; set one of its keys: %s", strings.Join(names(target.Type()), ", "))
-		return
+	if s.owner.IsNil() {
+		s.owner.Set(reflect.MakeMap(s.owner.Type()))
 	}
-	d.value(target, parse(target.Type(), value), path)
+	s.owner.SetMapIndex(reflect.ValueOf(s.ownersKey).Convert(s.owner.Type().Key()), s.rv)
 }
 
 // find walks to the field that a key names.
-func (d *decoder) find(rv reflect.Value, key string) (target reflect.Value, path, msg string) {
+func (d *decoder) find(rv reflect.Value, key string) (at spot, msg string) {
+	at.rv = rv
 	for _, part := range strings.Split(key, ".") {
 		name, index, indexed := strings.Cut(part, "[")
-		if !isTable(rv.Type()) {
-			return rv, path, "no such key; " + path + " is no table"
+		if msg = d.step(&at, name); msg == "" && indexed {
+			msg = at.index(index)
 		}
-		fields := fieldsOf(rv.Type())
-		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
-		if i < 0 {
-			msg, meant := unknown(d.root, rv.Type(), path, name)
-			d.spoilt[meant] = meant != ""
-			return rv, path, msg
+		if msg != "" {
+			return at, msg
 		}
-		rv, path = rv.FieldByIndex(fields[i].index), join(path, name)
-		if !indexed {
-			continue
-		}
-		n, err := strconv.Atoi(strings.TrimSuffix(index, "]"))
-		if k := rv.Kind(); k != reflect.Slice && k != reflect.Array {
-			return rv, path, path + " is no list"
-		} else if err != nil || n < 0 || n >= rv.Len() || !strings.HasSuffix(index, "]") {
-			return rv, path, path + " has " + strconv.Itoa(rv.Len()) + " elements, counted from 0"
-		}
-		rv, path = rv.Index(n), element(path, n)
 	}
-	return rv, path, ""
+	return at, ""
+}
+
+// step goes down to a key of a table.
+func (d *decoder) step(at *spot, name string) (msg string) {
+	t := at.rv.Type()
+	if t.Kind() == reflect.Map && !at.owner.IsValid() {
+		at.owner, at.ownersKey = at.rv, name
+		at.rv, at.path = reflect.New(t.Elem()).Elem(), join(at.path, name)
+		return ""
+	}
+	if !isTable(t) {
+		return "no such key; " + at.path + " is no table"
+	}
+	fields := fieldsOf(t)
+	i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
+	if i < 0 {
+		msg, meant := unknown(d.root, t, at.path, name)
+		d.spoilt[meant] = meant != ""
+		return msg
+	}
+	at.rv, at.path = at.rv.FieldByIndex(fields[i].index), join(at.path, name)
+	return ""
+}
+
+// index goes to an element of a list, "2]".
+func (s *spot) index(text string) (msg string) {
+	if k := s.rv.Kind(); k != reflect.Slice && k != reflect.Array {
+		return s.path + " is no list"
+	}
+	digits, closed := strings.CutSuffix(text, "]")
+	n, err := strconv.Atoi(digits)
+	if err != nil || !closed || n < 0 || n >= s.rv.Len() {
+		return s.path + " has " + strconv.Itoa(s.rv.Len()) + " elements, counted from 0"
+	}
+	s.rv, s.path = s.rv.Index(n), element(s.path, n)
+	return ""
 }
 
 func names(t reflect.Type) (names []string) {
