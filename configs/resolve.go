@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -45,7 +44,7 @@ func List() []Summary {
 
 // Text returns the file of a shipped machine, with its comments.
 func Text(name string) ([]byte, bool) {
-	text, err := fs.ReadFile(shipped, path.Join("machines", name+".toml"))
+	text, err := fs.ReadFile(shipped, "machines/"+name+".toml")
 	return text, err == nil
 }
 
