@@ -14,8 +14,8 @@ type halt struct {
 func (h *halt) covers(q *queue) bool { return h.index < 0 || h.index == q.index }
 
 // Halt stops queue index (every queue if negative) from starting anything and
-// fires done when none of its own requests is outstanding. What the engines
-// still do for it ends with their halt. One halt at a time.
+// fires done when nothing of it is outstanding; what it has given to the
+// engines runs to its end, or is ended by their halt. One halt at a time.
 func (u *Unit) Halt(index int, done sim.Call) {
 	u.halt = halt{index, done}
 	for _, q := range u.queues {
@@ -69,12 +69,12 @@ func (q *queue) reset() (asids uint64) {
 }
 
 // busy reports whether an entry runs or anything of the queue is outstanding.
-func (q *queue) busy() bool { return q.phase != phaseNone || q.inFlight > 0 || q.outstanding() }
+func (q *queue) busy() bool { return q.phase != phaseNone || q.outstanding() }
 
-// outstanding reports whether one of the queue's own requests or its packet in
-// the parser is on its way.
+// outstanding reports whether a request, an operation or the packet in the
+// parser is on its way.
 func (q *queue) outstanding() bool {
-	return q.postings() || q.fetching() ||
+	return q.inFlight > 0 || q.postings() || q.fetching() ||
 		q.phase == phaseWindow || q.phase == phaseSlot || q.phase == phaseParse
 }
 
