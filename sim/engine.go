@@ -1,9 +1,6 @@
 package sim
 
-import (
-	"errors"
-	"fmt"
-)
+import "fmt"
 
 // Handler names a registered function that events call. The zero Handler is
 // no handler: a Call with it does nothing.
@@ -27,6 +24,7 @@ type Engine struct {
 	names    []string
 	err      error
 	events   uint64
+	running  bool
 	halted   bool // Stop or Fail: the loop ends after the current event
 
 	procs procs
@@ -101,10 +99,6 @@ func (e *Engine) Fail(err error) {
 // Stop makes Run return after the current event, with what is pending kept.
 func (e *Engine) Stop() { e.halted = true }
 
-// ErrDeadlock is wrapped by Run's error when no event is left and a process
-// still waits; the text names each waiter and what it waits for.
-var ErrDeadlock = errors.New("no event is left and somebody still waits")
-
 // Run runs until no event is left, Stop, or Fail. It returns Fail's error, or
 // ErrDeadlock when processes still wait (daemons apart).
 func (e *Engine) Run() error { return e.RunUntil(Never) }
@@ -112,7 +106,11 @@ func (e *Engine) Run() error { return e.RunUntil(Never) }
 // RunUntil is Run that stops before the first event later than t and leaves
 // the clock at t, unless t is Never or the run was halted.
 func (e *Engine) RunUntil(t Time) error {
-	e.halted = e.err != nil
+	if e.running {
+		panic("sim: Run within Run")
+	}
+	e.running, e.halted = true, e.err != nil
+	defer func() { e.running = false }()
 	for !e.halted {
 		if e.inbox.pending() {
 			e.inbox.drain()
@@ -135,6 +133,9 @@ func (e *Engine) step(limit Time) bool {
 		until = e.now
 	}
 	t, c, ok := e.queue.pop(until)
+	for ok && c.H == 0 { // called off, or nobody waits: it does not move the clock
+		t, c, ok = e.queue.pop(until)
+	}
 	switch {
 	case ok:
 		e.now = t
@@ -142,10 +143,11 @@ func (e *Engine) step(limit Time) bool {
 		e.handlers[c.H](c.Arg)
 	case len(e.late) > 0:
 		e.endInstant()
+	case limit == Never:
+		e.queue.rewind(e.now)
+		return false
 	default:
-		if limit != Never {
-			e.now = max(e.now, limit)
-		}
+		e.now = max(e.now, limit)
 		return false
 	}
 	return true

@@ -1,66 +1,116 @@
 package sim
 
 import (
+	"errors"
 	"fmt"
 	"iter"
+	"runtime/debug"
 	"strings"
 )
 
 // Proc is a process: driver or test code that runs as a coroutine on simulated
 // time. Exactly one process or handler runs at any moment.
 type Proc struct {
-	e       *Engine
-	name    string
-	next    func() (struct{}, bool)
-	stop    func()
-	yield   func(struct{}) bool
-	waiting string // what it waits for, for the deadlock report
-	daemon  bool
-	done    bool
-	exited  WaitQueue
-	slot    int
-	gen     uint32 // grows at each park, so that a late timer does not wake a later wait
-	woken   bool   // of the last park: true by Wake, false by time-out
+	e      *Engine
+	name   string
+	slot   int
+	next   func() (struct{}, bool)
+	stop   func()
+	yield  func(struct{}) bool
+	daemon bool
+	done   bool
+	parked bool
+	exited WaitQueue
+
+	// Of the wait that is on, or comes next:
+	ticket uint64 // unique in the engine, so that what is late does not end a later wait
+	why    string
+	timer  uint32 // the time-out's event; 0 when none is pending
+	woken  bool   // the wake-up is on its way, the time-out came too late
+	queue  *WaitQueue
+	before *Proc // in queue
+	behind *Proc
 }
 
 type procs struct {
 	e       *Engine
 	all     []*Proc // by slot; nil when free
 	free    []int
-	born    uint32
+	tickets uint64
 	current *Proc
-	resume  Handler
-	timeout Handler
+	wake    Handler
+	expire  Handler
 }
+
+// An event for a process carries its slot and the ticket of the wait it ends:
+// a million processes, 17 × 10¹² waits.
+const slotBits = 20
+
+func (p *Proc) key() uint64 { return p.ticket<<slotBits | uint64(p.slot) }
 
 func (ps *procs) init(e *Engine) {
 	ps.e = e
-	ps.resume = e.Register("process", func(arg uint64) { ps.step(arg, true) })
-	ps.timeout = e.Register("process timer", func(arg uint64) { ps.step(arg, false) })
+	ps.wake = e.Register("process", func(key uint64) {
+		if p := ps.waiter(key); p != nil {
+			p.woken = true
+			ps.step(p)
+		}
+	})
+	ps.expire = e.Register("process time-out", func(key uint64) {
+		if p := ps.waiter(key); p != nil {
+			p.timer = 0
+			if !p.woken {
+				ps.step(p)
+			}
+		}
+	})
 }
 
-// key packs a slot and a generation into an event's payload.
-func (p *Proc) key() uint64 { return uint64(p.slot) | uint64(p.gen)<<32 }
+// waiter returns the process that a key means, nil when that wait is over.
+func (ps *procs) waiter(key uint64) *Proc {
+	p := ps.all[key&(1<<slotBits-1)]
+	if p == nil || p.ticket != key>>slotBits {
+		return nil
+	}
+	return p
+}
 
-// step resumes the process of a key, unless it has moved on since.
-func (ps *procs) step(key uint64, woken bool) {
-	p := ps.all[uint32(key)]
-	if p == nil || p.gen != uint32(key>>32) {
+// step resumes a process until it waits again or ends.
+func (ps *procs) step(p *Proc) {
+	if !p.parked { // it fired its own completion, or that of who resumed it
+		ps.e.At(ps.e.now, Call{ps.wake, p.key()})
 		return
 	}
-	p.gen++
-	p.woken = woken
-	prev := ps.current
+	p.endWait()
+	p.parked = false
+	previous, alive := ps.current, false
 	ps.current = p
-	_, alive := p.next()
-	ps.current = prev
-	if !alive {
-		ps.retire(p)
+	defer func() { // also when it panics, or a test in it ends itself
+		ps.current = previous
+		if !alive {
+			ps.retire(p)
+		}
+	}()
+	_, alive = p.next()
+}
+
+// endWait makes everything that still refers to this wait stale.
+func (p *Proc) endWait() {
+	ps := &p.e.procs
+	ps.tickets++
+	p.ticket = ps.tickets
+	if p.queue != nil {
+		p.queue.remove(p)
+	}
+	if p.timer != 0 {
+		p.e.queue.cancel(p.timer)
+		p.timer = 0
 	}
 }
 
 func (ps *procs) retire(p *Proc) {
-	p.done = true
+	p.endWait() // a wait in a deferred call of a killed process
+	p.done, p.parked = true, false
 	ps.all[p.slot] = nil
 	ps.free = append(ps.free, p.slot)
 	p.exited.WakeAll()
@@ -68,25 +118,56 @@ func (ps *procs) retire(p *Proc) {
 
 // Go starts fn as a process at the current instant, after the current event.
 func (e *Engine) Go(name string, fn func(p *Proc)) *Proc {
-	p := &Proc{e: e, name: name, waiting: "its start"}
-	p.exited.e = e
-	ps := &e.procs
-	if n := len(ps.free); n > 0 {
-		p.slot = ps.free[n-1]
-		ps.free = ps.free[:n-1]
-		ps.all[p.slot] = p
-	} else {
-		p.slot = len(ps.all)
-		ps.all = append(ps.all, p)
-	}
-	ps.born++
-	p.gen = ps.born << 16
+	p := &Proc{e: e, name: name, why: "its start", parked: true}
+	p.exited = WaitQueue{e: e, owner: p}
+	e.procs.enter(p)
 	p.next, p.stop = iter.Pull(func(yield func(struct{}) bool) {
+		defer p.explain()
 		p.yield = yield
 		fn(p)
 	})
-	e.At(e.now, Call{ps.resume, p.key()})
+	e.At(e.now, Call{e.procs.wake, p.key()})
 	return p
+}
+
+// enter gives a process its slot and its first ticket.
+func (ps *procs) enter(p *Proc) {
+	if n := len(ps.free); n > 0 {
+		p.slot = ps.free[n-1]
+		ps.free = ps.free[:n-1]
+	} else {
+		p.slot = len(ps.all)
+		ps.all = append(ps.all, nil)
+	}
+	if p.slot >= 1<<slotBits {
+		panic("sim: more than a million processes at once")
+	}
+	ps.all[p.slot] = p
+	ps.tickets++
+	p.ticket = ps.tickets
+}
+
+// ProcessPanic is what Run panics with when a process panics.
+type ProcessPanic struct {
+	Process string
+	Value   any
+	Stack   []byte // of the process
+}
+
+func (p *ProcessPanic) Error() string {
+	return fmt.Sprintf("process %s panicked: %v\n\n%s", p.Process, p.Value, p.Stack)
+}
+
+// errKilled unwinds a process that Kill ends.
+var errKilled = errors.New("sim: the process was killed")
+
+// explain names the process in its panic; being killed is none.
+func (p *Proc) explain() {
+	switch r := recover(); r {
+	case nil, errKilled:
+	default:
+		panic(&ProcessPanic{p.name, r, debug.Stack()})
+	}
 }
 
 // Daemon marks a process that may wait for ever (an interrupt thread): it does
@@ -99,167 +180,104 @@ func (p *Proc) Name() string { return p.name }
 // Current returns the running process, nil within a plain handler.
 func (e *Engine) Current() *Proc { return e.procs.current }
 
-func (ps *procs) mustCurrent(what string) *Proc {
-	if ps.current == nil {
+// waiting returns the current process, about to wait.
+func (ps *procs) waiting(what string) *Proc {
+	p := ps.current
+	if p == nil {
 		panic("sim: " + what + " outside a process")
 	}
-	return ps.current
+	p.woken = false
+	return p
 }
 
-// errKilled unwinds a process that Shutdown ends.
-type errKilled struct{}
-
-// park gives up the processor until somebody resumes p; why is for reports.
+// park gives up the processor until somebody ends the wait; why is for reports.
+// It reports whether a wake-up ended it, rather than the time.
 func (p *Proc) park(why string) bool {
-	p.waiting = why
+	p.why = why
+	p.parked = true
 	if !p.yield(struct{}{}) {
-		panic(errKilled{})
+		panic(errKilled)
 	}
-	p.waiting = ""
 	return p.woken
 }
 
 // Sleep suspends the current process for d.
 func (e *Engine) Sleep(d Time) {
-	p := e.procs.mustCurrent("Sleep")
-	e.After(d, Call{e.procs.timeout, p.key()})
+	p := e.procs.waiting("Sleep")
+	e.After(d, Call{e.procs.wake, p.key()})
 	p.park("time")
 }
 
 // Await suspends the current process until the Call it hands to start fires:
 // how a process waits for a block's completion.
 func (e *Engine) Await(why string, start func(done Call)) {
-	p := e.procs.mustCurrent("Await")
-	start(Call{e.procs.resume, p.key()})
+	p := e.procs.waiting("Await")
+	start(Call{e.procs.wake, p.key()})
 	p.park(why)
 }
 
 // Join suspends the current process until p has ended.
 func (p *Proc) Join() {
 	for !p.done {
-		p.exited.Wait("process " + p.name)
+		p.exited.Wait("the end of")
 	}
 }
 
 // Done reports whether p has ended.
 func (p *Proc) Done() bool { return p.done }
 
+// ErrDeadlock is wrapped by Run's error when no event is left and a process
+// still waits; the text names each waiter and what it waits for.
+var ErrDeadlock = errors.New("no event is left and somebody still waits")
+
 // deadlock names each process that still waits.
 func (ps *procs) deadlock() error {
 	var who []string
 	for _, p := range ps.all {
 		if p != nil && !p.daemon {
-			who = append(who, fmt.Sprintf("%s waits for %s", p.name, p.waiting))
+			who = append(who, p.name+" waits for "+p.reason())
 		}
 	}
 	if who == nil {
 		return nil
 	}
-	return fmt.Errorf("at %d ps: %w: %s", ps.e.now, ErrDeadlock, strings.Join(who, "; "))
+	return fmt.Errorf("at %d ps: %w: %s", int64(ps.e.now), ErrDeadlock, strings.Join(who, "; "))
 }
 
-// Shutdown ends every process that still waits, by unwinding it; deferred
-// calls in it run and must not wait again. The engine runs no more after it.
+func (p *Proc) reason() string {
+	if p.queue != nil && p.queue.owner != nil {
+		return p.why + " " + p.queue.owner.name
+	}
+	return p.why
+}
+
+// Shutdown kills every process that still waits. The engine runs no more after it.
 func (e *Engine) Shutdown() {
 	for _, p := range e.procs.all {
-		if p != nil && !p.done {
-			p.kill()
+		if p != nil {
+			p.Kill()
 		}
 	}
 }
 
-func (p *Proc) kill() {
+// Kill ends a process that waits, by unwinding it: its deferred calls run, and
+// a wait in one of them ends that call too. Whoever joins it goes on. A process
+// cannot kill itself: it returns.
+func (p *Proc) Kill() {
+	ps := &p.e.procs
+	if p.done {
+		return
+	}
+	if !p.parked {
+		panic("sim: Kill of process " + p.name + ", which is running")
+	}
+	p.endWait()
+	p.parked = false
+	previous := ps.current
+	ps.current = p
 	defer func() {
-		if r := recover(); r != nil {
-			if _, ok := r.(errKilled); !ok {
-				panic(r)
-			}
-		}
+		ps.current = previous
+		ps.retire(p)
 	}()
-	p.done = true
 	p.stop()
-}
-
-// WaitQueue is where processes wait, first in first out. The zero value is
-// unusable; make one with NewWaitQueue.
-type WaitQueue struct {
-	e       *Engine
-	waiters []waiter
-}
-
-type waiter struct {
-	p   *Proc
-	gen uint32
-}
-
-// NewWaitQueue returns an empty queue.
-func (e *Engine) NewWaitQueue() *WaitQueue { return &WaitQueue{e: e} }
-
-// Wait suspends the current process until it is woken. Test the condition
-// again afterwards: waking is a hint.
-func (q *WaitQueue) Wait(why string) { q.WaitFor(why, Never) }
-
-// WaitFor is Wait for at most d; it reports whether it was woken in time.
-func (q *WaitQueue) WaitFor(why string, d Time) bool {
-	p := q.e.procs.mustCurrent("Wait")
-	q.waiters = append(q.waiters, waiter{p, p.gen})
-	if d != Never {
-		q.e.After(d, Call{q.e.procs.timeout, p.key()})
-	}
-	return p.park(why)
-}
-
-// WakeAll wakes every waiter, in order, at the current instant.
-func (q *WaitQueue) WakeAll() {
-	waiters := q.waiters
-	q.waiters = q.waiters[:0]
-	for _, w := range waiters {
-		q.wake(w)
-	}
-}
-
-// WakeOne wakes the first waiter that still waits.
-func (q *WaitQueue) WakeOne() {
-	for len(q.waiters) > 0 {
-		w := q.waiters[0]
-		q.waiters = append(q.waiters[:0], q.waiters[1:]...)
-		if q.wake(w) {
-			return
-		}
-	}
-}
-
-func (q *WaitQueue) wake(w waiter) bool {
-	if w.p.done || w.p.gen != w.gen {
-		return false
-	}
-	q.e.At(q.e.now, Call{q.e.procs.resume, w.p.key()})
-	return true
-}
-
-// Mutex is a lock that yields simulated time to its holder; first come, first
-// served.
-type Mutex struct {
-	q      WaitQueue
-	locked bool
-}
-
-// NewMutex returns an unlocked mutex.
-func (e *Engine) NewMutex() *Mutex { return &Mutex{q: WaitQueue{e: e}} }
-
-// Lock waits until the mutex is free and takes it.
-func (m *Mutex) Lock() {
-	for m.locked {
-		m.q.Wait("a mutex")
-	}
-	m.locked = true
-}
-
-// Unlock frees the mutex.
-func (m *Mutex) Unlock() {
-	if !m.locked {
-		panic("sim: Unlock of an unlocked mutex")
-	}
-	m.locked = false
-	m.q.WakeOne()
 }

@@ -48,8 +48,9 @@ type slot struct{ head, tail uint32 }
 
 func (q *queue) init() { q.nodes = make([]node, 1, 64) }
 
-// push adds an event, which must not be earlier than the base.
-func (q *queue) push(t Time, c Call) {
+// push adds an event, which must not be earlier than the base. It returns the
+// node, which is the event's until it is popped.
+func (q *queue) push(t Time, c Call) uint32 {
 	i := q.free
 	if i == 0 {
 		q.nodes = append(q.nodes, node{})
@@ -59,7 +60,16 @@ func (q *queue) push(t Time, c Call) {
 	q.free = n.next
 	n.at, n.arg, n.h = t, c.Arg, c.H
 	q.link(i, t)
+	return i
 }
+
+// cancel takes a pending event's handler away; it is popped at its time as one
+// that does nothing.
+func (q *queue) cancel(i uint32) { q.nodes[i].h = 0 }
+
+// rewind lets an empty queue accept events from t on, after events that were
+// called off have moved the base further.
+func (q *queue) rewind(t Time) { q.base = t &^ slotMask }
 
 // link appends node i to its slot.
 func (q *queue) link(i uint32, t Time) {

@@ -1,5 +1,11 @@
 package sim
 
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
 // Counter declares one statistic of a block as data. Names end in their unit
 // (`_bytes`, `_ps`, `_cycles`) or are plain counts.
 type Counter struct {
@@ -40,4 +46,23 @@ func (r *Registry) Snapshot() []Sample {
 		}
 	}
 	return out
+}
+
+// WriteMarkdown writes the blocks' counters and their meanings as one table.
+func WriteMarkdown(w io.Writer, blocks []Block) error {
+	rows := [][4]string{{"block", "counter", "value", "meaning"}, {"---", "---", "---:", "---"}}
+	for _, b := range blocks {
+		for _, c := range b.Counters {
+			rows = append(rows, [4]string{b.Name, "`" + c.Name + "`", fmt.Sprint(*c.Value), c.Help})
+		}
+	}
+	for _, r := range rows {
+		for i := range r {
+			r[i] = strings.ReplaceAll(r[i], "|", `\|`)
+		}
+		if _, err := fmt.Fprintf(w, "| %s |\n", strings.Join(r[:], " | ")); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -1,11 +1,3 @@
-// Package sim is the discrete-event core: time, the event loop, processes,
-// shared resources, seeded streams, statistics and traces. It knows nothing of
-// hardware.
-//
-// One loop, one total order: events run by (time, insertion). Models schedule
-// values (a handler and a payload word), never closures, so the steady state
-// allocates nothing. Driver and test code runs as processes (coroutines), of
-// which exactly one runs at a time.
 package sim
 
 import (
@@ -44,11 +36,18 @@ func mulDiv(a, b, c int64) int64 {
 
 func mulDivRem(a, b, c int64) (q, r int64) {
 	hi, lo := bits.Mul64(uint64(a), uint64(b))
-	if hi >= uint64(c) {
-		panic(fmt.Sprintf("sim: %d×%d/%d does not fit 64 bits", a, b, c))
+	if a < 0 || b < 0 || c <= 0 || hi >= uint64(c) {
+		badMulDiv(a, b, c)
 	}
 	uq, ur := bits.Div64(hi, lo, uint64(c))
+	if uq > math.MaxInt64 {
+		badMulDiv(a, b, c)
+	}
 	return int64(uq), int64(ur)
+}
+
+func badMulDiv(a, b, c int64) {
+	panic(fmt.Sprintf("sim: %d×%d/%d is negative or does not fit 63 bits", a, b, c))
 }
 
 func mulDivCeil(a, b, c int64) int64 {
@@ -63,10 +62,11 @@ func mulDivCeil(a, b, c int64) int64 {
 // the picosecond, so that no number of cycles accumulates an error.
 type Clock struct{ hz int64 }
 
-// NewClock returns the domain of hz cycles a second; hz must be positive.
+// NewClock returns the domain of hz cycles a second; hz must be positive, and
+// at most one cycle a picosecond.
 func NewClock(hz Hertz) Clock {
-	if hz <= 0 {
-		panic("sim: clock frequency must be positive")
+	if hz <= 0 || Time(hz) > Second {
+		panic(fmt.Sprintf("sim: a clock of %d Hz; it must be positive and at most 1 THz", int64(hz)))
 	}
 	return Clock{int64(hz)}
 }

@@ -16,15 +16,20 @@ type Span struct {
 	Arg        uint64 // shown with the event: bytes, a sequence number
 }
 
-// Trace collects spans in the order in which they end.
+// Trace collects spans in the order in which they are recorded, which is that
+// of their ends. The zero value is empty.
+//
+// Set Engine.Trace before the blocks are built: they take their tracks and
+// labels at construction, by Engine.Track and Engine.Label. When it is nil,
+// tracing costs the models' one test: if tr := e.Trace; tr != nil { tr.Add(…) }.
 type Trace struct {
 	tracks []string
 	labels []string
+	known  map[string]Label
 	spans  []Span
 }
 
-// Track names a row of the trace, when there is one. Set Engine.Trace before
-// the blocks are built: they take their tracks at construction.
+// Track names a row of the trace; without a trace it is 0, which nobody uses.
 func (e *Engine) Track(name string) Track {
 	if e.Trace == nil {
 		return 0
@@ -32,7 +37,7 @@ func (e *Engine) Track(name string) Track {
 	return e.Trace.NewTrack(name)
 }
 
-// Label names a kind of event, when there is a trace.
+// Label names a kind of event; without a trace it is 0, which nobody uses.
 func (e *Engine) Label(name string) Label {
 	if e.Trace == nil {
 		return 0
@@ -40,21 +45,24 @@ func (e *Engine) Label(name string) Label {
 	return e.Trace.NewLabel(name)
 }
 
-// NewTrack names a row.
+// NewTrack adds a row. Rows of the same name stay apart.
 func (t *Trace) NewTrack(name string) Track {
 	t.tracks = append(t.tracks, name)
 	return Track(len(t.tracks) - 1)
 }
 
-// NewLabel names a kind of event.
+// NewLabel returns the label of a name.
 func (t *Trace) NewLabel(name string) Label {
-	for i, l := range t.labels {
-		if l == name {
-			return Label(i)
-		}
+	if l, ok := t.known[name]; ok {
+		return l
 	}
+	if t.known == nil {
+		t.known = map[string]Label{}
+	}
+	l := Label(len(t.labels))
+	t.known[name] = l
 	t.labels = append(t.labels, name)
-	return Label(len(t.labels) - 1)
+	return l
 }
 
 // Add records a span. Call it only behind a nil check of Engine.Trace.

@@ -37,6 +37,14 @@ var (
 	timeUnits = []unit{{"s", 1e12}, {"ms", 1e9}, {"us", 1e6}, {"µs", 1e6}, {"ns", 1e3}, {"ps", 1}}
 )
 
+// decimal reads digits with at most one point; "_" may separate digits.
+func decimal(s string) (*big.Rat, bool) {
+	if strings.Trim(s, "0123456789._") != "" || strings.HasPrefix(s, "_") || strings.HasSuffix(s, "_") {
+		return nil, false
+	}
+	return new(big.Rat).SetString(strings.ReplaceAll(s, "_", ""))
+}
+
 // parse reads "<decimal><unit>" exactly; a bare number or an unknown unit is an error.
 func parse(text, what, example string, units []unit) (int64, error) {
 	s := strings.TrimSpace(text)
@@ -55,9 +63,9 @@ func parse(text, what, example string, units []unit) (int64, error) {
 		if u.name != name {
 			continue
 		}
-		value, ok := new(big.Rat).SetString(strings.ReplaceAll(strings.TrimSpace(number), "_", ""))
+		value, ok := decimal(strings.TrimSpace(number))
 		if !ok {
-			return 0, bad("no number stands before the unit")
+			return 0, bad("no decimal number stands before the unit")
 		}
 		value.Mul(value, new(big.Rat).SetInt64(u.scale))
 		if !value.IsInt() || !value.Num().IsInt64() {

@@ -22,3 +22,6 @@ func (c *Calendar) Free() Time { return c.free }
 
 // Busy returns the time reserved so far.
 func (c *Calendar) Busy() Time { return c.busy }
+
+// Counter declares the time reserved so far under a name that ends in `_ps`.
+func (c *Calendar) Counter(name, help string) Counter { return Counter{name, help, (*int64)(&c.busy)} }
