@@ -135,14 +135,13 @@ func assign(rv reflect.Value, v any) (want string) {
 	case rv.CanInt():
 		n, ok := v.(int64)
 		if !ok || rv.OverflowInt(n) {
-			half := uint64(1) << (rv.Type().Bits() - 1)
-			return fmt.Sprintf("an integer from -%d to %d", half, half-1)
+			return integerOf(rv.Type(), "-", 1)
 		}
 		rv.SetInt(n)
 	case rv.CanUint():
 		n, ok := v.(int64)
 		if !ok || n < 0 || rv.OverflowUint(uint64(n)) {
-			return fmt.Sprintf("an integer from 0 to %d", min(math.MaxInt64, ^uint64(0)>>(64-rv.Type().Bits())))
+			return integerOf(rv.Type(), "", 0)
 		}
 		rv.SetUint(uint64(n))
 	case k == reflect.Interface && rv.NumMethod() == 0:
@@ -151,6 +150,18 @@ func assign(rv reflect.Value, v any) (want string) {
 		panic(fmt.Sprintf("configs: no configuration may have a field of type %s", rv.Type()))
 	}
 	return ""
+}
+
+// integerOf names the integers of a type; those of 64 bits are all that TOML has.
+func integerOf(t reflect.Type, minus string, signBits int) string {
+	switch {
+	case t.Bits() < 64:
+		half := uint64(1) << (t.Bits() - signBits)
+		return fmt.Sprintf("an integer from %s%d to %d", minus, half*uint64(signBits), half-1)
+	case signBits == 0:
+		return "an integer of 0 or more"
+	}
+	return "an integer"
 }
 
 func assignFloat(rv reflect.Value, v any) (want string) {

@@ -3,7 +3,9 @@ package configs
 import (
 	"encoding"
 	"fmt"
+	"math"
 	"reflect"
+	"strconv"
 	"strings"
 	"time"
 
@@ -140,6 +142,10 @@ func show(v any) string {
 		return quoted(v)
 	case time.Time:
 		return "a date"
+	case float64:
+		if v == math.Trunc(v) && math.Abs(v) < 1e15 {
+			return strconv.FormatFloat(v, 'f', 1, 64) // not to be taken for an integer
+		}
 	case encoding.TextMarshaler:
 		p, err := v.MarshalText()
 		if err != nil {
