@@ -1,11 +1,15 @@
 package kern
 
-// Blocking of the packed product: a panel of B (blockK × nr) stays in the first
-// cache, a block of A (blockM × blockK) in the second, a block of B in the third.
+// Blocking of the packed product: a panel of B (blockK words × nr) stays in the
+// first cache, a block of A (blockM × blockK) in the second, a block of B in the
+// second or third. When A has few rows a block of B is used but once or twice and
+// is better narrow, so that it is still in the second cache then.
 const (
-	blockM = 192
-	blockN = 1024
-	blockK = 256 // a multiple of every format's group
+	blockM  = 192
+	blockN  = 1024
+	blockK  = 384 // words of k
+	fewRows = 48
+	narrowN = 256
 )
 
 // rowMap finds the elements of a matrix whose rows are gathered from memory: row
@@ -69,9 +73,13 @@ func (p *product) block(t tile, s *Scratch) {
 			clear(p.c[m*p.ldc+4*t.n0 : m*p.ldc+4*t.n1])
 		}
 	}
-	for n := t.n0; n < t.n1; n += blockN {
-		for k := 0; k < p.k; k += blockK {
-			kk, n1 := min(blockK, p.k-k), min(n+blockN, t.n1)
+	stepN, stepK := blockN, blockK*p.f.group
+	if t.m1-t.m0 <= fewRows {
+		stepN = narrowN
+	}
+	for n := t.n0; n < t.n1; n += stepN {
+		for k := 0; k < p.k; k += stepK {
+			kk, n1 := min(stepK, p.k-k), min(n+stepN, t.n1)
 			b := p.packB(s, k, kk, n, n1)
 			for m := t.m0; m < t.m1; m += blockM {
 				m1 := min(m+blockM, t.m1)

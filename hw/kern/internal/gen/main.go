@@ -107,22 +107,27 @@ func (k *kernel) a(row int) string {
 }
 func (k *kernel) tmp() string { return k.reg(k.rows*k.cols + k.cols + 1) }
 
-// begin loads the accumulators from C, or clears them when C is added at the end.
+// begin loads the accumulators from C and fetches the tile below, which is the
+// driver's next, into the cache; or, when C is added at the end, clears them and
+// fetches C.
 func (k *kernel) begin(p func(string, ...any)) {
-	if k.add == "" {
-		p("MOVQ DX, DI")
+	p("MOVQ DX, DI")
+	for r := 0; k.add == "" && r < k.rows; r++ {
+		for c := range k.cols {
+			p("%s %d(DI), %s", k.isa.load, c*k.isa.bytes, k.acc(r, c))
+		}
+		p("ADDQ SI, DI")
 	}
 	for r := range k.rows {
 		for c := range k.cols {
-			if k.add == "" {
-				p("%s %d(DI), %s", k.isa.load, c*k.isa.bytes, k.acc(r, c))
-			} else {
+			if at := c * k.isa.bytes; at%64 == 0 {
+				p("PREFETCHT0 %d(DI)", at)
+			}
+			if k.add != "" {
 				p("VPXOR%s %s, %s, %s", map[bool]string{true: "D"}[k.isa == avx512], k.acc(r, c), k.acc(r, c), k.acc(r, c))
 			}
 		}
-		if k.add == "" && r < k.rows-1 {
-			p("ADDQ SI, DI")
-		}
+		p("ADDQ SI, DI")
 	}
 }
 
