@@ -19,8 +19,8 @@ const (
 
 var fieldNames = [numFields]string{"ro", "ba", "bg", "ra", "co"}
 
-// piece is a run of address bits that belong to one field.
-type piece struct {
+// bitPart is a run of address bits that belong to one field.
+type bitPart struct {
 	field int
 	from  uint // lowest bit in the in-channel index
 	mask  uint64
@@ -33,7 +33,7 @@ type piece struct {
 type addrMap struct {
 	channels uint64
 	below    uint // index bits below the channel digit
-	pieces   []piece
+	parts    []bitPart
 	runBits  uint // the lowest bits of y that are all column bits
 	bits     uint // bits of y
 	bankOf   [numFields]uint
@@ -123,15 +123,15 @@ func (m *addrMap) add(f, w, to int) {
 	if f == fieldColumn && m.runBits == m.bits {
 		m.runBits += uint(w)
 	}
-	m.pieces = append(m.pieces, piece{f, m.bits, 1<<w - 1, uint(to)})
+	m.parts = append(m.parts, bitPart{f, m.bits, 1<<w - 1, uint(to)})
 	m.bits += uint(w)
 }
 
 // decode splits an in-channel index.
 func (m *addrMap) decode(y uint64) coord {
 	var v [numFields]uint64
-	for i := range m.pieces {
-		p := &m.pieces[i]
+	for i := range m.parts {
+		p := &m.parts[i]
 		v[p.field] |= y >> p.from & p.mask << p.to
 	}
 	bank := v[fieldBank] | v[fieldGroup]<<m.bankOf[fieldGroup] | v[fieldRank]<<m.bankOf[fieldRank]

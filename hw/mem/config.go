@@ -61,14 +61,9 @@ func (d *device) capacity(n int) sim.Bytes {
 	return sim.Bytes(int64(n) * int64(d.channels) * d.tx << bits)
 }
 
-// peak returns the data rate of n such devices: a transaction every BL clocks
-// on each channel's (or pseudo-channel's) data bus.
+// peak returns the nominal data rate of n such devices.
 func (d *device) peak(n int) sim.Rate {
-	buses := int64(n) * int64(d.channels) << d.rank[0]
-	if d.std < hbm2 {
-		buses = int64(n) * int64(d.channels) // ranks share the bus
-	}
-	return sim.Rate(buses * d.tx * int64(sim.Second) / (d.t.BL * d.tCK))
+	return sim.Rate(int64(n) * int64(d.channels) * d.rate * 1e6 * d.width / 8)
 }
 
 // maxChannels bounds what a configuration can ask for.

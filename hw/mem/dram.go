@@ -9,80 +9,98 @@ import (
 )
 
 // DRAM is device memory: a hw.Target for Space Device. A request's address is
-// a byte offset; it is cut into row runs over the channels, served as the
-// controllers see fit, and done when its last run is.
+// a byte offset; the request is cut into row runs over the channels, served as
+// the controllers see fit, and done when its last run is.
+//
+// A channel decides lazily: it is brought up to date by one wake-up that comes
+// before the first effect that anybody could see, which is a read latency
+// after its next command. Requests that arrive until then are stamped and take
+// part from their own tick on, so nothing is ever decided ahead of time.
 type DRAM struct {
 	e       *sim.Engine
 	cfg     Config
 	dev     *device
-	t       timing
+	rules   *rules
 	amap    *addrMap
 	store   *Store
 	txShift uint
-	chans   []channel
-	open    int64 // requests not done yet
+	chans   []*channel
+	wakeAt  []sim.Time // of each channel's wake-up, Never when none is needed
 
+	flights []flight
 	free    []int32
-	pending []*hw.Request
+	open    int
+	wake    sim.Handler
 	finish  sim.Handler
+	track   sim.Track
+	labels  [2]sim.Label // by hw.Op
 
 	Stats Stats
 }
 
+// flight is a request under way.
+type flight struct {
+	r     *hw.Request
+	start sim.Time
+	parts int32
+	end   int64
+}
+
 // Stats counts what the channels did. Row counts are by transaction.
 type Stats struct {
-	ReadBytes, WriteBytes            int64
+	ReadBytes, WriteBytes            int64 // moved on the data buses
 	RowHits, RowMisses, RowConflicts int64
-	Activates, Refreshes, Forwarded  int64
+	Activates, Refreshes             int64
+	Forwarded                        int64 // reads answered by the write buffer
 	BusyPs                           int64 // data buses in use, summed over them
 }
 
-// channel serves runs in order.
-type channel struct {
-	free sim.Time
-	rows []int32 // open row a bank, -1 when closed
-	bus  int64
+func (s *Stats) counters() []sim.Counter {
+	return []sim.Counter{
+		{Name: "read_bytes", Help: "bytes read from DRAM", Value: &s.ReadBytes},
+		{Name: "write_bytes", Help: "bytes written to DRAM", Value: &s.WriteBytes},
+		{Name: "row_hits", Help: "transactions that found their row open", Value: &s.RowHits},
+		{Name: "row_misses", Help: "transactions that found their bank closed", Value: &s.RowMisses},
+		{Name: "row_conflicts", Help: "transactions that found another row open", Value: &s.RowConflicts},
+		{Name: "activates", Help: "rows opened", Value: &s.Activates},
+		{Name: "refreshes", Help: "refresh commands", Value: &s.Refreshes},
+		{Name: "forwarded", Help: "read transactions answered by the write buffer", Value: &s.Forwarded},
+		{Name: "busy_ps", Help: "time of data on the buses, summed over them", Value: &s.BusyPs},
+	}
 }
 
-// New builds device memory over a store of at least cfg.Size bytes. The
-// configuration must have passed Validate.
+// New builds device memory over a store of at least cfg.Size bytes. A
+// configuration that does not pass Validate panics.
 func New(e *sim.Engine, name string, cfg Config, store *Store) *DRAM {
 	if faults := cfg.Validate(); len(faults) > 0 {
 		panic(fmt.Sprintf("mem: New with a configuration that is not valid: %v", errors.Join(faults...)))
 	}
 	cfg = cfg.withDefaults()
-	dev := deviceNamed(cfg.Device)
 	if store.Size() < cfg.Size {
 		panic(fmt.Sprintf("mem: a store of %v cannot hold %v", store.Size(), cfg.Size))
 	}
-	t, _ := cfg.timing(dev)
-	n := dev.channels * cfg.Channels
-	amap, _ := parseMap(cfg.Map, dev, n)
-	m := &DRAM{e: e, cfg: cfg, dev: dev, t: t, amap: amap, store: store, chans: make([]channel, n)}
-	for 1<<m.txShift < dev.tx {
+	m := &DRAM{e: e, cfg: cfg, store: store}
+	m.track, m.labels = e.Track(name), [2]sim.Label{e.Label("read"), e.Label("write")}
+	m.dev, m.rules, m.amap = cfg.parts()
+	for 1<<m.txShift < m.dev.tx {
 		m.txShift++
 	}
-	banks := 1 << (dev.rank[0] + dev.rank[1] + dev.bits[0] + dev.bits[1])
-	for i := range m.chans {
-		m.chans[i].rows = make([]int32, banks)
-		for b := range m.chans[i].rows {
-			m.chans[i].rows[b] = -1
-		}
+	for i := range m.dev.channels * cfg.Channels {
+		m.chans = append(m.chans, newChannel(m.dev, m.rules, m.amap, cfg, i, m, &m.Stats))
+		m.wakeAt = append(m.wakeAt, sim.Never)
 	}
-	m.finish = e.Register(name+" done", m.done)
-	s := &m.Stats
-	e.Stats.Add(name,
-		sim.Counter{Name: "read_bytes", Help: "bytes read from DRAM", Value: &s.ReadBytes},
-		sim.Counter{Name: "write_bytes", Help: "bytes written to DRAM", Value: &s.WriteBytes},
-		sim.Counter{Name: "row_hits", Help: "transactions that found their row open", Value: &s.RowHits},
-		sim.Counter{Name: "row_misses", Help: "transactions that found their bank closed", Value: &s.RowMisses},
-		sim.Counter{Name: "row_conflicts", Help: "transactions that found another row open", Value: &s.RowConflicts},
-		sim.Counter{Name: "activates", Help: "rows opened", Value: &s.Activates},
-		sim.Counter{Name: "refreshes", Help: "refresh commands", Value: &s.Refreshes},
-		sim.Counter{Name: "forwarded", Help: "reads answered by the write buffer", Value: &s.Forwarded},
-		sim.Counter{Name: "busy_ps", Help: "time of data on the buses, summed over them", Value: &s.BusyPs},
-	)
+	m.wake = e.Register(name+" channel", m.onWake)
+	m.finish = e.Register(name+" done", m.onFinish)
+	e.Stats.Add(name, m.Stats.counters()...)
 	return m
+}
+
+// parts returns what a valid configuration with defaults stands for.
+func (c Config) parts() (*device, *rules, *addrMap) {
+	dev := deviceNamed(c.Device)
+	t, _ := c.timing(dev)
+	amap, _ := parseMap(c.Map, dev, dev.channels*c.Channels)
+	return dev, t.compile(dev.std), amap
 }
 
 // PeakRate returns the data rate of all channels together.
@@ -96,82 +114,112 @@ func (m *DRAM) Idle() error {
 	if m.open != 0 {
 		return fmt.Errorf("dram: %d requests are outstanding", m.open)
 	}
+	for i, c := range m.chans {
+		if !c.idle() {
+			return fmt.Errorf("dram: channel %d still holds transactions", i)
+		}
+	}
 	return nil
 }
 
-// Submit implements hw.Target.
+// timeOf returns the instant of a tick.
+func (m *DRAM) timeOf(tick int64) sim.Time { return sim.Time(tick * m.dev.tCK / m.rules.tickDiv) }
+
+// tickAt returns the first tick at or after an instant.
+func (m *DRAM) tickAt(t sim.Time) int64 {
+	return (int64(t)*m.rules.tickDiv + m.dev.tCK - 1) / m.dev.tCK
+}
+
+// Submit implements hw.Target. A request outside the memory ends as
+// Unsupported.
 func (m *DRAM) Submit(r *hw.Request) {
-	m.open++
-	end := m.e.Now() + sim.Time(m.dev.tCK)
-	if r.Bytes > 0 && r.Addr < uint64(m.cfg.Size) && uint64(r.Bytes) <= uint64(m.cfg.Size)-r.Addr {
-		end = m.serve(r)
+	id := m.hold(r)
+	if r.Bytes <= 0 || r.Addr >= uint64(m.cfg.Size) || uint64(r.Bytes) > uint64(m.cfg.Size)-r.Addr {
+		m.e.After(sim.Time(m.dev.tCK), sim.Call{H: m.finish, Arg: uint64(id)})
+		return
 	}
-	m.e.At(end, sim.Call{H: m.finish, Arg: uint64(m.hold(r))})
+	kind := reads
+	if r.Op == hw.Write {
+		kind = writes
+	}
+	tick := m.tickAt(m.e.Now())
+	x0, x1 := r.Addr>>m.txShift, (r.Addr+uint64(r.Bytes)-1)>>m.txShift
+	c, _ := m.amap.split(x0)
+	touched := min(int64(x1>>m.amap.below-x0>>m.amap.below)+1, int64(len(m.chans)))
+	m.flights[id].parts = int32(touched)
+	for range touched {
+		from, to := m.amap.span(c, x0, x1)
+		m.chans[c].accept(kind, int64(id), from, int64(to-from), tick)
+		m.arm(c, tick)
+		if c++; c == len(m.chans) {
+			c = 0
+		}
+	}
 }
 
 // hold keeps a request by number until it is done.
 func (m *DRAM) hold(r *hw.Request) int32 {
+	m.open++
+	f := flight{r: r, start: m.e.Now()}
 	if n := len(m.free); n > 0 {
 		id := m.free[n-1]
 		m.free = m.free[:n-1]
-		m.pending[id] = r
+		m.flights[id] = f
 		return id
 	}
-	m.pending = append(m.pending, r)
-	return int32(len(m.pending) - 1)
+	m.flights = append(m.flights, f)
+	return int32(len(m.flights) - 1)
 }
 
-func (m *DRAM) done(arg uint64) {
-	r := m.pending[arg]
-	m.pending[arg] = nil
+// arm sees to it that channel i is woken in time, given that tick is now.
+func (m *DRAM) arm(i int, tick int64) {
+	at := m.chans[i].visible(tick)
+	if at == never {
+		return
+	}
+	if t := m.timeOf(at); t < m.wakeAt[i] {
+		m.wakeAt[i] = t
+		m.e.At(t, sim.Call{H: m.wake, Arg: uint64(i)})
+	}
+}
+
+// onWake brings a channel up to date. A wake-up that an earlier one has
+// replaced does nothing.
+func (m *DRAM) onWake(arg uint64) {
+	now := m.e.Now()
+	if m.wakeAt[arg] != now {
+		return
+	}
+	m.wakeAt[arg] = sim.Never
+	tick := m.tickAt(now)
+	m.chans[arg].advance(tick)
+	m.arm(int(arg), tick)
+}
+
+// finished implements owner.
+func (m *DRAM) finished(c *channel, p int32, end int64) {
+	id := c.pieces[p].tag
+	f := &m.flights[id]
+	f.end = max(f.end, end)
+	if f.parts--; f.parts == 0 {
+		m.e.At(m.timeOf(f.end), sim.Call{H: m.finish, Arg: uint64(id)})
+	}
+}
+
+// onFinish moves a request's bytes and tells its requester.
+func (m *DRAM) onFinish(arg uint64) {
+	f := &m.flights[arg]
+	r := f.r
+	f.r = nil
 	m.free = append(m.free, int32(arg))
 	m.open--
-	Serve(r, m.store)
+	if m.cfg.Size < m.store.Size() && (r.Addr >= uint64(m.cfg.Size) || uint64(r.Bytes) > uint64(m.cfg.Size)-r.Addr) {
+		r.Status, r.FaultAddr = hw.Unsupported, r.Addr
+	} else {
+		Serve(r, m.store)
+	}
+	if m.e.Trace != nil {
+		m.e.Trace.Add(sim.Span{Start: f.start, End: m.e.Now(), Track: m.track, Label: m.labels[r.Op], Arg: uint64(r.Bytes)})
+	}
 	m.e.Fire(r.Done)
-}
-
-// serve books a request's runs on their channels and returns its end.
-func (m *DRAM) serve(r *hw.Request) (end sim.Time) {
-	x0 := r.Addr >> m.txShift
-	x1 := (r.Addr + uint64(r.Bytes) - 1) >> m.txShift
-	for c := range m.chans {
-		from, to := m.amap.span(c, x0, x1)
-		if from < to {
-			end = max(end, m.book(&m.chans[c], from, to))
-		}
-	}
-	if r.Op == hw.Write {
-		m.Stats.WriteBytes += r.Bytes
-		return end
-	}
-	m.Stats.ReadBytes += r.Bytes
-	return end + sim.Time((m.t.CL+m.t.BL)*m.dev.tCK)
-}
-
-// book takes a channel for the runs of [from, to) and returns their end.
-func (m *DRAM) book(ch *channel, from, to uint64) sim.Time {
-	now := max(m.e.Now(), ch.free)
-	for from < to {
-		next := min(to, (from>>m.amap.runBits+1)<<m.amap.runBits)
-		c, n := m.amap.decode(from), int64(next-from)
-		clocks := n * m.t.BL
-		switch row := ch.rows[c.bank]; {
-		case row == c.row:
-			m.Stats.RowHits += n
-		case row < 0:
-			clocks += m.t.RCDRD
-			m.Stats.RowMisses++
-			m.Stats.RowHits += n - 1
-		default:
-			clocks += m.t.RP + m.t.RCDRD
-			m.Stats.RowConflicts++
-			m.Stats.RowHits += n - 1
-		}
-		ch.rows[c.bank] = c.row
-		now += sim.Time(clocks * m.dev.tCK)
-		from = next
-	}
-	now += (now - max(m.e.Now(), ch.free)) * sim.Time(m.t.RFC) / sim.Time(m.t.REFI-m.t.RFC)
-	ch.free = now
-	return now
 }

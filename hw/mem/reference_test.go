@@ -1,0 +1,103 @@
+package mem
+
+import (
+	"encoding/csv"
+	"math"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+// point is a row of the reference: what Ramulator 2.1 measured.
+type point struct {
+	device, amap, pattern, mode string
+	n                           int64
+	bw, lat, hits               float64
+}
+
+func (p point) String() string {
+	return strings.Join([]string{p.device, p.amap, p.pattern, p.mode}, " ")
+}
+
+func readPoints(t *testing.T) (points []point) {
+	f, err := os.Open("testdata/ramulator2.csv")
+	require.NoError(t, err)
+	defer f.Close()
+	rows, err := csv.NewReader(f).ReadAll()
+	require.NoError(t, err)
+	num := func(s string) float64 {
+		v, err := strconv.ParseFloat(s, 64)
+		require.NoError(t, err)
+		return v
+	}
+	for _, r := range rows[1:] {
+		points = append(points, point{r[1], r[2], r[3], r[4], int64(num(r[5])), num(r[9]), num(r[12]), num(r[16])})
+	}
+	return points
+}
+
+// errorsOf collects relative errors with the worst point.
+type errorsOf struct {
+	name   string
+	all    []float64
+	worst  float64
+	worstP point
+}
+
+func (e *errorsOf) add(model, ref float64, p point) {
+	v := math.Abs(model-ref) / ref
+	e.all = append(e.all, v)
+	if v >= e.worst {
+		e.worst, e.worstP = v, p
+	}
+}
+
+func (e *errorsOf) mean() (m float64) {
+	for _, v := range e.all {
+		m += v / float64(len(e.all))
+	}
+	return m
+}
+
+func (e *errorsOf) quantile(q float64) float64 {
+	slices.Sort(e.all)
+	return e.all[int(q*float64(len(e.all)-1))]
+}
+
+func (e *errorsOf) log(t *testing.T) {
+	t.Logf("%-34s %3d points: mean %.2f %%, p90 %.2f %%, worst %.2f %% (%v)",
+		e.name, len(e.all), 100*e.mean(), 100*e.quantile(0.9), 100*e.worst, e.worstP)
+}
+
+// TestAgainstRamulator prints and bounds the error against Ramulator 2.1.
+func TestAgainstRamulator(t *testing.T) {
+	bw := errorsOf{name: "bandwidth at saturation"}
+	lat := errorsOf{name: "mean latency, mlp and up to 50 %"}
+	high := errorsOf{name: "mean latency above 50 % load"}
+	hits := errorsOf{name: "row hits"}
+	for _, p := range readPoints(t) {
+		got, err := Replay(Config{Device: p.device, Map: p.amap}, p.pattern, p.mode, p.n)
+		require.NoError(t, err)
+		load := strings.TrimPrefix(p.mode, "rate")
+		switch {
+		case p.mode == "sat":
+			bw.add(got.BandwidthGBps, p.bw, p)
+		case load == p.mode || load <= "50":
+			lat.add(got.ReadLatMeanNs, p.lat, p)
+		default:
+			high.add(got.ReadLatMeanNs, p.lat, p)
+		}
+		hits.add(1+got.RowHitRate, 1+p.hits, p)
+		if os.Getenv("VERBOSE") != "" {
+			t.Logf("%-60v bw %8.3f ref %8.3f %+6.2f%%  lat %9.2f ref %9.2f %+7.2f%%  hits %.4f ref %.4f", p,
+				got.BandwidthGBps, p.bw, 100*(got.BandwidthGBps/p.bw-1), got.ReadLatMeanNs, p.lat, 100*(got.ReadLatMeanNs/p.lat-1), got.RowHitRate, p.hits)
+		}
+	}
+	for _, e := range []*errorsOf{&bw, &lat, &high, &hits} {
+		e.log(t)
+	}
+}

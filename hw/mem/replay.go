@@ -1,0 +1,288 @@
+package mem
+
+import (
+	"errors"
+	"fmt"
+	"math/bits"
+	"slices"
+)
+
+// Measurement is what a replay shows. Latency is that of reads, from
+// acceptance (or the instant they were due) to their data.
+type Measurement struct {
+	BandwidthGBps float64 `json:"bw_GBps"` // n transactions over the time of the last read's data
+	PctPeak       float64 `json:"pct_peak"`
+	ReadLatMeanNs float64 `json:"rdlat_mean_ns"`
+	ReadLatP50Ns  float64 `json:"rdlat_p50_ns"`
+	ReadLatP99Ns  float64 `json:"rdlat_p99_ns"`
+	RowHitRate    float64 `json:"rowhit_rate"` // transactions that found their row open
+}
+
+// maxReplay bounds the transactions of one replay.
+const maxReplay = 100_000_000
+
+// Replay drives n transactions of a pattern through the controllers of a
+// configuration, with no engine between, and measures them. Errors name what
+// is wrong with the arguments.
+func Replay(cfg Config, pattern, mode string, n int64) (Measurement, error) {
+	p, err := ParsePattern(pattern)
+	md, err2 := ParseMode(mode)
+	faults := append(cfg.Validate(), err, err2)
+	if n < 1 || n > maxReplay {
+		faults = append(faults, fmt.Errorf("n: %d transactions: between 1 and %d", n, maxReplay))
+	}
+	if err := errors.Join(faults...); err != nil {
+		return Measurement{}, err
+	}
+	cfg = cfg.withDefaults()
+	r := newReplay(cfg, p, md, n)
+	if bits.OnesCount64(r.amap.channels) != 1 {
+		return Measurement{}, fmt.Errorf("dram.channels: patterns are defined for a power of two of channels, not %d", r.amap.channels)
+	}
+	r.run()
+	return r.measure(), nil
+}
+
+// replay is a traffic generator with the channels it drives. It offers
+// transactions to a channel for a tick when all ticks before are decided.
+type replay struct {
+	cfg   Config
+	dev   *device
+	amap  *addrMap
+	mode  Mode
+	src   *source
+	chans []*channel
+	stats Stats
+
+	n        int64
+	reads    int64
+	start    []int64 // by transaction: tick of acceptance, or due time
+	lat      []int32
+	lastRead int64
+	done     ticks // known ends of outstanding reads, mlp only
+}
+
+func newReplay(cfg Config, p Pattern, mode Mode, n int64) *replay {
+	r := &replay{cfg: cfg, mode: mode, n: n, start: make([]int64, n), lat: make([]int32, 0, n)}
+	var rules *rules
+	r.dev, rules, r.amap = cfg.parts()
+	r.src = newSource(p, r.amap, r.dev)
+	for i := range r.dev.channels * cfg.Channels {
+		r.chans = append(r.chans, newChannel(r.dev, rules, r.amap, cfg, i, r, &r.stats))
+	}
+	return r
+}
+
+// finished implements owner: a read's data.
+func (r *replay) finished(c *channel, p int32, end int64) {
+	i := c.pieces[p].tag
+	if r.src.writes(i) {
+		return
+	}
+	r.lat = append(r.lat, int32(end-r.start[i]))
+	r.lastRead = max(r.lastRead, end)
+	if r.mode.mlp > 0 {
+		r.done.push(end)
+	}
+}
+
+// offer gives transaction i to a channel for tick t, unless its buffer is full.
+func (r *replay) offer(c *channel, i int64, at coord, t int64) bool {
+	kind := reads
+	if r.src.writes(i) {
+		kind = writes
+	}
+	c.bring(t - 1)
+	if c.used[kind] >= c.limit[kind] {
+		return false
+	}
+	p := c.newPiece(piece{tag: i, unserved: 1, end: t})
+	c.insert(kind, p, at, 1, t)
+	if pc := &c.pieces[p]; kind == writes || pc.unserved == 0 {
+		c.finish(p)
+	}
+	c.next = min(c.next, t)
+	return true
+}
+
+// bring decides everything up to tick t, refreshes of idle time included.
+func (c *channel) bring(t int64) {
+	c.wake(t)
+	c.advance(t)
+}
+
+// run offers all transactions and lets the channels finish.
+func (r *replay) run() {
+	perClock := len(r.chans) << r.dev.rank[0]
+	div := int64(r.chans[0].tickDiv)
+	t, taken := int64(1), 0
+	for i := int64(0); i < r.n; {
+		channel, at := r.src.next(i)
+		c := r.chans[channel]
+		dueIn, due := r.due(i)
+		for {
+			if due > t {
+				t, taken = due, 0
+			}
+			if taken == perClock {
+				t, taken = t+div, 0
+			}
+			if at := r.mayOffer(t); at > t {
+				t, taken = at, 0
+			}
+			r.start[i] = t
+			if r.mode.rate > 0 {
+				r.start[i] = dueIn
+			}
+			if r.offer(c, i, at, t) {
+				break
+			}
+			t, taken = c.waitForRoom(r.src.writes(i)), 0
+		}
+		taken++
+		i++
+	}
+	for _, c := range r.chans {
+		for !c.idle() {
+			c.step()
+		}
+	}
+}
+
+// waitForRoom advances until a buffer has room and returns the tick after.
+func (c *channel) waitForRoom(write bool) int64 {
+	kind := reads
+	if write {
+		kind = writes
+	}
+	t := c.next
+	for c.used[kind] >= c.limit[kind] {
+		t = c.next
+		c.step()
+	}
+	return t + 1
+}
+
+// due returns the tick in which transaction i becomes due in an open loop, and
+// the first tick that begins no earlier.
+func (r *replay) due(i int64) (in, from int64) {
+	if r.mode.rate == 0 {
+		return 0, 0
+	}
+	// Due at i·tx/(rate·peak) seconds, in ticks of tCK/div.
+	hi, lo := bits.Mul64(uint64(i*r.dev.tx*100), uint64(1e12*r.chans[0].tickDiv))
+	q, rem := bits.Div64(hi, lo, uint64(int64(r.mode.rate)*int64(r.dev.peak(r.cfg.Channels))*r.dev.tCK))
+	in, from = int64(q)+1, int64(q)+1
+	if rem != 0 {
+		from++
+	}
+	return in, from
+}
+
+// mayOffer returns the first tick from t on at which another read may be
+// outstanding.
+func (r *replay) mayOffer(t int64) int64 {
+	if r.mode.mlp == 0 {
+		return t
+	}
+	for {
+		for r.done.len() > 0 && r.done.first() < t {
+			r.done.pop()
+			r.reads--
+		}
+		if r.reads < int64(r.mode.mlp) {
+			r.reads++
+			return t
+		}
+		t = r.nextDone()
+	}
+}
+
+// nextDone advances the channels until it is known when the next read ends,
+// and returns the tick after that.
+func (r *replay) nextDone() int64 {
+	for {
+		first := never
+		for _, c := range r.chans {
+			if !c.idle() {
+				first = min(first, c.next)
+			}
+		}
+		if r.done.len() > 0 && (first == never || r.done.first() <= first) {
+			return r.done.first() + 1
+		}
+		for _, c := range r.chans {
+			c.advance(first)
+		}
+	}
+}
+
+// measure turns ticks into a measurement.
+func (r *replay) measure() Measurement {
+	tick := float64(r.dev.tCK) / float64(r.chans[0].tickDiv) / 1000
+	end := r.lastRead
+	if len(r.lat) == 0 {
+		end = r.start[r.n-1]
+	}
+	slices.Sort(r.lat)
+	var sum int64
+	for _, l := range r.lat {
+		sum += int64(l)
+	}
+	m := Measurement{
+		BandwidthGBps: float64(r.n*r.dev.tx) / (float64(end) * tick),
+	}
+	if s := &r.stats; s.RowHits > 0 {
+		m.RowHitRate = float64(s.RowHits) / float64(s.RowHits+s.RowMisses+s.RowConflicts)
+	}
+	m.PctPeak = 100 * m.BandwidthGBps / (float64(r.dev.peak(r.cfg.Channels)) / 1e9)
+	if n := len(r.lat); n > 0 {
+		m.ReadLatMeanNs = float64(sum) / float64(n) * tick
+		m.ReadLatP50Ns = float64(r.lat[n/2]) * tick
+		m.ReadLatP99Ns = float64(r.lat[min(n*99/100, n-1)]) * tick
+	}
+	return m
+}
+
+// ticks is a heap of instants, the first on top.
+type ticks []int64
+
+func (h *ticks) len() int     { return len(*h) }
+func (h *ticks) first() int64 { return (*h)[0] }
+
+func (h *ticks) push(t int64) {
+	*h = append(*h, t)
+	s := *h
+	i := len(s) - 1
+	for i > 0 && s[(i-1)/2] > t {
+		s[i] = s[(i-1)/2]
+		i = (i - 1) / 2
+	}
+	s[i] = t
+}
+
+func (h *ticks) pop() {
+	s := *h
+	n := len(s) - 1
+	t := s[n]
+	s = s[:n]
+	*h = s
+	i := 0
+	for {
+		k := 2*i + 1
+		if k >= n {
+			break
+		}
+		if k+1 < n && s[k+1] < s[k] {
+			k++
+		}
+		if s[k] >= t {
+			break
+		}
+		s[i] = s[k]
+		i = k
+	}
+	if n > 0 {
+		s[i] = t
+	}
+}

@@ -1,0 +1,233 @@
+package mem
+
+// Commands a controller chooses among.
+const (
+	cmdColumn = iota // read or write the entry's transaction
+	cmdActivate
+	cmdActivate2 // second half, LPDDR5
+	cmdPrecharge
+	cmdPrechargeAll // of a rank, before its refresh
+	cmdRefresh
+)
+
+// refreshing is the kind of a choice made for a refresh rather than an entry.
+const refreshing = 2
+
+// choice is a command and the tick at which it can be issued.
+type choice struct {
+	at     int64
+	tick   int64 // arrival of the entry, then age: the older goes first
+	age    int64
+	bank   int32 // or rank, of cmdPrechargeAll and an all-bank cmdRefresh
+	kind   int8  // buffer the entry is in
+	cmd    int8
+	active bool // the entry is the bank's active one
+}
+
+var noChoice = choice{at: never}
+
+// odd returns the first odd tick from t on.
+func odd(t int64) int64 { return t | 1 }
+
+// columnAt returns when bank b could take a read or write.
+func (c *channel) columnAt(b *bankState, write bool) int64 {
+	g, s, r := &c.groups[b.group], &c.stacks[b.stack], &c.ranks[b.rank]
+	var t int64
+	if write {
+		t = max(b.wr, g.wr, s.wr, r.wr, c.colFrom)
+	} else {
+		t = max(b.rd, g.rd, s.rd, r.rd, c.colFrom)
+	}
+	if c.rising {
+		t = odd(t)
+	}
+	return t
+}
+
+// activateAt returns when bank b could open a row.
+func (c *channel) activateAt(b *bankState) int64 {
+	t := max(b.act, c.groups[b.group].act, c.ranks[b.rank].act, c.rowFrom)
+	if c.rising {
+		t = odd(t)
+	}
+	return t
+}
+
+// decide returns the next command from tick t on and its tick, given what has
+// arrived. First come entries whose row was opened for them, then refreshes,
+// then whatever is first ready in the buffer in turn, the older of equals.
+func (c *channel) decide(t int64) choice {
+	c.colFrom, c.rowFrom = max(c.colFrom, t), max(c.rowFrom, t)
+	if c.split {
+		return c.decideSplit(t)
+	}
+	first := c.pickActive()
+	if c.refresher.pending() {
+		return earlier(first, c.pickRefresh())
+	}
+	if !c.dual && first.at == t {
+		return first
+	}
+	c.turn()
+	col, row := c.pickWaiting()
+	if c.dual {
+		return earlier(earlier(first, col), row)
+	}
+	if col.at < row.at || col.at == row.at && col.age < row.age {
+		row = col
+	}
+	return earlier(first, row)
+}
+
+// earlier returns the choice that comes first in time, a of equals.
+func earlier(a, b choice) choice {
+	if b.at < a.at {
+		return b
+	}
+	return a
+}
+
+// turn decides which buffer is served: writes when their buffer is above the
+// high watermark or there is nothing to read, until it is below the low one.
+func (c *channel) turn() {
+	if !c.writing {
+		c.writing = c.used[writes] > c.policy.high || c.used[reads] == 0
+	} else {
+		c.writing = c.used[writes] >= c.policy.low || c.used[reads] == 0
+	}
+}
+
+// pickActive returns the first column command among active entries.
+func (c *channel) pickActive() choice {
+	best := noChoice
+	for set := c.active; set != 0; set &= set - 1 {
+		i := lowest(set)
+		b := &c.banks[i]
+		e := &c.entries[b.active]
+		at := c.columnAt(b, e.write)
+		if at < best.at || at == best.at && (e.tick < best.tick || e.tick == best.tick && e.age < best.age) {
+			best = choice{at: at, tick: e.tick, age: e.age, bank: i, kind: e.kind(), cmd: cmdColumn, active: true}
+		}
+	}
+	return best
+}
+
+func (e *entry) kind() int8 {
+	if e.write {
+		return writes
+	}
+	return reads
+}
+
+// pickWaiting returns the first column command and the first row command of
+// the buffer in turn. An entry does not close a row that an older one needs.
+func (c *channel) pickWaiting() (col, row choice) {
+	col, row = noChoice, noChoice
+	kind := int8(reads)
+	if c.writing {
+		kind = writes
+	}
+	for set := c.pending[kind]; set != 0; set &= set - 1 {
+		i := lowest(set)
+		b := &c.banks[i]
+		q := &b.queue[kind]
+		if b.row == none {
+			if i == c.act2 {
+				continue
+			}
+			at, age := c.activateAt(b), c.entries[q.head].age
+			if at < row.at || at == row.at && age < row.age {
+				row = choice{at: at, age: age, bank: i, kind: kind, cmd: cmdActivate}
+			}
+			continue
+		}
+		hitTick := never
+		if q.hit != none {
+			e := &c.entries[q.hit]
+			hitTick = e.tick
+			if at := c.columnAt(b, kind == writes); at < col.at || at == col.at && e.age < col.age {
+				col = choice{at: at, age: e.age, bank: i, kind: kind, cmd: cmdColumn}
+			}
+		}
+		if q.miss == none || b.active != none {
+			continue
+		}
+		if e := &c.entries[q.miss]; e.tick < hitTick {
+			at := max(b.pre, c.ranks[b.rank].pre, c.rowFrom)
+			if at < row.at || at == row.at && e.age < row.age {
+				row = choice{at: at, age: e.age, bank: i, kind: kind, cmd: cmdPrecharge}
+			}
+		}
+	}
+	return col, row
+}
+
+// pickRefresh returns the command that the oldest refresh request needs next.
+func (c *channel) pickRefresh() choice {
+	id := c.refresher.queue[c.refresher.head]
+	if c.refresher.mode == refreshBanks {
+		return c.pickBankRefresh(id)
+	}
+	r := &c.ranks[id]
+	if set := c.inRank[id]; c.opened&set != 0 {
+		if c.active&set != 0 || c.act2 != none && set>>c.act2&1 != 0 {
+			return noChoice // a row was just opened for somebody
+		}
+		return choice{at: max(r.pre, r.preAll, c.rowFrom), bank: id, cmd: cmdPrechargeAll}
+	}
+	at := max(r.refresh, c.rowFrom)
+	if c.rising {
+		at = odd(at)
+	}
+	return choice{at: at, bank: id, cmd: cmdRefresh}
+}
+
+func (c *channel) pickBankRefresh(id int32) choice {
+	b := &c.banks[id]
+	r := &c.ranks[b.rank]
+	if c.opened>>id&1 != 0 {
+		if c.active>>id&1 != 0 || c.act2 == id {
+			return noChoice
+		}
+		return choice{at: max(b.pre, r.pre, c.rowFrom), bank: id, cmd: cmdPrecharge, kind: refreshing}
+	}
+	at := max(b.act+c.actLen-1, r.refresh, r.act, c.rowFrom)
+	if c.rising {
+		at = odd(at)
+	}
+	return choice{at: at, bank: id, cmd: cmdRefresh}
+}
+
+// decideSplit is decide for activates in two commands: the second follows
+// within act2By ticks, when nothing else can go or its time is up, and no other
+// activate comes between.
+func (c *channel) decideSplit(t int64) choice {
+	second := choice{at: max(t, c.rowFrom), bank: c.act2, cmd: cmdActivate2}
+	if c.act2 == none {
+		second.at = never
+	} else if c.act2By <= t {
+		return second
+	}
+	best := c.pickActive()
+	if c.refresher.pending() {
+		best = earlier(best, c.pickRefresh())
+	} else if best.at > t {
+		c.turn()
+		col, row := c.pickWaiting()
+		if c.act2 != none && row.cmd == cmdActivate {
+			row = noChoice
+		}
+		if col.at < row.at || col.at == row.at && col.age < row.age {
+			row = col
+		}
+		best = earlier(best, row)
+	}
+	if second.at < best.at || c.act2 != none && best.cmd == cmdColumn && c.needsClock(best.at) && c.act2By <= best.at+1 {
+		return second
+	}
+	return best
+}
+
+// needsClock reports that a column command at tick t must first start the
+// data clock, which takes the slot before it.
+func (c *channel) needsClock(t int64) bool { return c.split && t >= c.clockTo }
