@@ -1,0 +1,358 @@
+package pcie
+
+import (
+	"fmt"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/sim"
+)
+
+// transfer is a request of the device under way, or an interrupt.
+type transfer struct {
+	r       *hw.Request // nil: an interrupt
+	vector  int
+	message uint64 // an interrupt's address and data
+	data    uint32
+	addr    uint64 // what is not sent yet
+	left    int64
+	source  int
+	asked   sim.Time
+
+	total    int64 // segments
+	segments int64 // of these that will be sent: all, unless one fails
+	sent     int64
+	arrived  int64 // writes: at the root complex
+	issued   int64 // writes: handed over to it
+	retired  int64
+	base     int64  // writes: number of the first among all posted segments
+	after    int64  // reads: posted segments up to the last write of the source before it
+	first    uint32 // writes: list of segments arrived and not handed over
+	last     uint32
+
+	status   hw.Status // of the first segment that failed
+	fault    uint64
+	failedAt int64
+	zeros    int64 // segments that read as zero
+	remote   bool
+	stalled  sim.Time
+}
+
+// segment is a part of a transfer within a page.
+type segment struct {
+	req      hw.Request
+	transfer uint32
+	next     uint32
+	epoch    uint32
+	index    int64
+	asked    sim.Time
+	barrier  int64 // reads: posted segments that must be visible before
+	tlps     int64 // requests on the wire
+	replies  int64 // completions of a read
+}
+
+// Submit implements hw.Host.
+func (l *Link) Submit(r *hw.Request) {
+	if r.Space != hw.BusAddr || r.Bytes < 0 {
+		panic(fmt.Sprintf("pcie: request of %d bytes in space %d on the link", r.Bytes, r.Space))
+	}
+	if l.gone {
+		r.Status, r.FaultAddr = hw.Unsupported, r.Addr
+		l.e.After(0, r.Done)
+		return
+	}
+	i, t := l.transfers.take()
+	*t = transfer{r: r, addr: r.Addr, left: r.Bytes, source: min(int(r.Source), len(l.sources)-1),
+		asked: l.e.Now(), first: none, last: none}
+	q := &l.sources[t.source]
+	if r.Op == hw.Write {
+		t.total = pieces(r.Addr, r.Bytes, l.writeSize)
+		l.enqueueWrite(i, t)
+		q.written = l.submitted
+	} else {
+		t.total = pieces(r.Addr, r.Bytes, l.readSize)
+		t.segments = t.total
+		t.after = q.written
+		q.reads.push(i)
+		l.reading++
+	}
+	l.pump()
+}
+
+// Interrupt implements hw.Host.
+func (l *Link) Interrupt(vector int, addr uint64, data uint32) {
+	if l.gone {
+		return
+	}
+	i, t := l.transfers.take()
+	*t = transfer{vector: vector, message: addr, data: data, left: 4, total: 1,
+		asked: l.e.Now(), first: none, last: none}
+	l.enqueueWrite(i, t)
+	l.pump()
+}
+
+func (l *Link) enqueueWrite(i uint32, t *transfer) {
+	t.segments = t.total
+	t.base = l.submitted
+	l.submitted += t.total
+	l.order.push(i)
+	l.writes.push(i)
+}
+
+// pump sends what tags, credits and windows allow: writes in order, reads one
+// segment of a source after another.
+func (l *Link) pump() {
+	for l.writes.size > 0 && !l.gone && l.sendWrite() {
+	}
+	n := len(l.sources)
+	for k := 0; k < n && l.reading > 0 && !l.gone; {
+		s := l.turn + 1 + k
+		if s >= n {
+			s -= n
+		}
+		if l.sendRead(&l.sources[s]) {
+			l.turn, k = s, 0
+		} else {
+			k++
+		}
+	}
+}
+
+// next returns the extent of the transfer's next segment, cut at multiples of size.
+func (t *transfer) next(size int64) (addr uint64, n int64) {
+	return t.addr, min(t.left, size-int64(t.addr&uint64(size-1)))
+}
+
+// sendWrite sends the next segment of the first write.
+func (l *Link) sendWrite() bool {
+	i := l.writes.front()
+	t := l.transfers.at(i)
+	addr, n := t.next(l.writeSize)
+	tlps := pieces(addr, n, int64(l.c.MPS))
+	if l.inWire >= l.window || !l.posted.has(l.e.Now(), tlps) {
+		return false
+	}
+	l.posted.take(tlps)
+	l.inWire += n
+	si, s := l.newSegment(i, t, addr, n, tlps)
+	s.req.Done = sim.Call{H: l.handlers.writeDone, Arg: uint64(si)}
+	l.stats.WriteTLPs += tlps
+	l.up.Send(len(l.sources), sim.Bytes(n+tlps*(l.wire.write+l.prefix(t))), sim.Call{H: l.handlers.writeArrived, Arg: uint64(si)})
+	if t.sent == t.segments {
+		l.writes.pop()
+	}
+	return true
+}
+
+// sendRead sends the next segment of a source's first read.
+func (l *Link) sendRead(q *source) bool {
+	if q.reads.size == 0 {
+		return false
+	}
+	i := q.reads.front()
+	t := l.transfers.at(i)
+	addr, n := t.next(l.readSize)
+	tlps := pieces(addr, n, int64(l.c.MRRS))
+	replies := pieces(addr, n, l.c.chunk())
+	now := l.e.Now()
+	if !l.tags.has(now, tlps) || !l.nonPosted.has(now, tlps) || !l.completions.has(now, replies) {
+		return false
+	}
+	l.tags.take(tlps)
+	l.nonPosted.take(tlps)
+	l.completions.take(replies)
+	si, s := l.newSegment(i, t, addr, n, tlps)
+	s.replies = replies
+	s.req.Done = sim.Call{H: l.handlers.readServed, Arg: uint64(si)}
+	l.stats.ReadTLPs += tlps
+	l.up.Send(t.source, sim.Bytes(tlps*(l.wire.read+l.prefix(t))), sim.Call{H: l.handlers.readArrived, Arg: uint64(si)})
+	if t.sent == t.segments {
+		q.reads.pop()
+		l.reading--
+	}
+	return true
+}
+
+func (l *Link) prefix(t *transfer) int64 {
+	if t.r != nil && t.r.HasPASID {
+		return l.wire.prefix
+	}
+	return 0
+}
+
+// newSegment cuts [addr, addr+n) off a transfer.
+func (l *Link) newSegment(i uint32, t *transfer, addr uint64, n, tlps int64) (uint32, *segment) {
+	si, s := l.segments.take()
+	s.transfer, s.next, s.epoch, s.index = i, none, l.epoch, t.sent
+	s.asked, s.tlps = l.e.Now(), tlps
+	if r := t.r; r != nil {
+		s.req = hw.Request{Op: r.Op, Space: r.Space, Source: r.Source, Atomic: r.Atomic, Exec: r.Exec, Priv: r.Priv,
+			ASID: r.ASID, PASID: r.PASID, HasPASID: r.HasPASID, Addr: addr, Bytes: n}
+		if r.Op == hw.Write {
+			s.req.Zero = r.Zero
+		}
+		if r.Data != nil {
+			from := addr - r.Addr
+			s.req.Data = r.Data[from : from+uint64(n)]
+		}
+	}
+	t.addr += uint64(n)
+	t.left -= n
+	t.sent++
+	return si, s
+}
+
+// lost reports whether the link went down since the segment was sent.
+func (l *Link) lost(s *segment) bool { return s.epoch != l.epoch }
+
+// onReadArrived takes a read at the root complex. It must not pass a write that
+// arrived before it, nor one that its source submitted before it.
+func (l *Link) onReadArrived(arg uint64) {
+	s := l.segments.at(uint32(arg))
+	s.barrier = max(l.arrived, l.transfers.at(s.transfer).after)
+	if s.barrier > l.visible {
+		l.hold(uint32(arg), s)
+		return
+	}
+	l.serveRead(uint32(arg), s)
+}
+
+func (l *Link) serveRead(i uint32, s *segment) {
+	if l.lost(s) {
+		s.req.Status, s.req.FaultAddr = hw.Unsupported, s.req.Addr
+		l.e.After(0, sim.Call{H: l.handlers.readServed, Arg: uint64(i)})
+		return
+	}
+	l.root.Submit(&s.req)
+}
+
+// onReadServed sends the completions of a read.
+func (l *Link) onReadServed(arg uint64) {
+	s := l.segments.at(uint32(arg))
+	l.giveBack(&l.nonPosted, s.tlps, l.handlers.nonPostedCredit)
+	back := sim.Call{H: l.handlers.readBack, Arg: arg}
+	switch {
+	case l.lost(s):
+		l.e.After(0, back)
+	case l.lose > 0:
+		l.lose--
+		l.e.At(max(l.e.Now(), s.asked+l.c.CompletionTimeout), sim.Call{H: l.handlers.readTimedOut, Arg: arg})
+	default:
+		n := l.wire.completion * s.replies
+		if s.req.Status == hw.OK {
+			n += s.req.Bytes
+		}
+		l.stats.CompletionTLPs += s.replies
+		l.down.Send(l.transfers.at(s.transfer).source, sim.Bytes(n), back)
+	}
+}
+
+// onReadBack takes the completions at the device.
+func (l *Link) onReadBack(arg uint64) {
+	s := l.segments.at(uint32(arg))
+	switch {
+	case l.lost(s):
+		s.req.Status, s.req.FaultAddr = hw.Unsupported, s.req.Addr
+	case l.e.Now()-s.asked > l.c.CompletionTimeout:
+		l.timeOut(s)
+	}
+	l.retireRead(uint32(arg), s)
+}
+
+func (l *Link) onReadTimedOut(arg uint64) {
+	s := l.segments.at(uint32(arg))
+	l.timeOut(s)
+	l.retireRead(uint32(arg), s)
+}
+
+func (l *Link) timeOut(s *segment) {
+	l.stats.TimeOuts++
+	s.req.Status, s.req.FaultAddr = hw.TimedOut, s.req.Addr
+}
+
+func (l *Link) retireRead(i uint32, s *segment) {
+	l.tags.give(s.tlps)
+	l.completions.give(s.replies)
+	ti := s.transfer
+	t := l.transfers.at(ti)
+	l.merge(t, s)
+	l.segments.give(i)
+	if t.retired == t.segments {
+		l.finish(ti, t)
+	}
+	l.pump()
+}
+
+// giveBack returns credits to the sender, one way later when they are counted at all.
+func (l *Link) giveBack(s *supply, n int64, h sim.Handler) {
+	if s.limit == 0 {
+		s.give(n)
+		return
+	}
+	l.e.After(l.c.Latency, sim.Call{H: h, Arg: uint64(n)})
+}
+
+// merge adds a segment's result to its transfer's.
+func (l *Link) merge(t *transfer, s *segment) {
+	t.retired++
+	if t.r == nil {
+		return
+	}
+	t.remote = t.remote || s.req.Remote
+	t.stalled = max(t.stalled, s.req.Stalled)
+	if s.req.Status != hw.OK {
+		l.fail(t, s.index, s.req.Status, s.req.FaultAddr)
+	} else if s.req.Zero && t.r.Op == hw.Read {
+		t.zeros++
+		if t.total > 1 {
+			clear(s.req.Data) // others may not be zero
+		}
+	}
+	s.req.Data = nil
+}
+
+// fail notes an error at a segment; what is not sent yet never will be.
+func (l *Link) fail(t *transfer, index int64, status hw.Status, fault uint64) {
+	if t.status == hw.OK || index < t.failedAt {
+		t.status, t.failedAt, t.fault = status, index, fault
+	}
+	if t.sent == t.segments {
+		return
+	}
+	t.segments = t.sent
+	if t.r.Op == hw.Write { // it is the first of its queue, as a part of it was sent
+		l.writes.pop()
+	} else {
+		l.sources[t.source].reads.pop()
+		l.reading--
+	}
+}
+
+// abandon ends what is unsent of a transfer that has been taken off its queue.
+func (l *Link) abandon(i uint32) {
+	t := l.transfers.at(i)
+	t.segments = t.sent
+	if t.r == nil {
+		return
+	}
+	if t.status == hw.OK {
+		t.status, t.failedAt, t.fault = hw.Unsupported, t.sent, t.addr
+	}
+	if t.r.Op == hw.Read && t.retired == t.segments {
+		l.finish(i, t)
+	}
+}
+
+// finish reports a transfer to its requester.
+func (l *Link) finish(i uint32, t *transfer) {
+	r := t.r
+	r.Status, r.FaultAddr = t.status, t.fault
+	r.Remote, r.Stalled = t.remote, t.stalled
+	if r.Op == hw.Read {
+		r.Zero = t.zeros == t.total
+	}
+	l.count(t)
+	l.trace.transfer(l.e, t)
+	t.r = nil
+	l.transfers.give(i)
+	l.e.Fire(r.Done)
+}

@@ -1,0 +1,195 @@
+package pcie
+
+import (
+	"fmt"
+	"math"
+	"math/bits"
+	"slices"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/sim"
+)
+
+// page is the boundary that no TLP crosses, and the largest segment.
+const page = 4096
+
+// none is no record.
+const none = ^uint32(0)
+
+// Interrupter is what receives a device's MSI-X messages at the host.
+type Interrupter func(vector int, addr uint64, data uint32)
+
+// InOrder is a root complex that itself makes writes visible in the order of
+// Submit, so that many may be under way. For any other the link hands over a
+// write when the one before it is done.
+type InOrder interface {
+	hw.Target
+	WritesInOrder() bool
+}
+
+// Link joins a device and its host. It implements hw.Host for the device.
+//
+// A request is cut into segments within pages. A segment is what travels, costs
+// events and holds tags and credits; the cost of its TLPs is arithmetic on
+// its address and size.
+//
+// Reads of different sources share the link by weight. Writes and interrupts
+// leave in the order of Submit, as they must become visible in it.
+type Link struct {
+	e    *sim.Engine
+	c    Config
+	wire wire
+	up   *sim.Link // device to host
+	down *sim.Link
+
+	root      hw.Target
+	ordered   bool
+	interrupt Interrupter
+	fn        hw.Function
+
+	transfers pool[transfer]
+	segments  pool[segment]
+	accesses  pool[access]
+	sources   []source
+	turn      int   // the source whose read was sent last
+	reading   int   // reads that are not sent in full
+	writes    fifo  // writes and interrupts that are not sent in full, in order
+	inWire    int64 // bytes of them on the wire,
+	window    int64 // at most this many and a segment
+	readSize  int64 // largest segments
+	writeSize int64
+
+	tags, posted, nonPosted, completions supply
+
+	order     fifo  // writes and interrupts that are not visible, in order
+	issued    int   // of these from the front: handed over in full
+	inRoot    int   // write segments at the root complex
+	submitted int64 // posted segments so far: submitted,
+	arrived   int64 // arrived at the root complex,
+	visible   int64 // visible at the host
+	held      fifo  // read segments that wait for earlier writes to be visible
+	barrier   int64 // the least of what they wait for
+	replies   fifo  // answers to the host that wait likewise
+
+	port     sim.Calendar // the CPU's stores
+	gone     bool
+	epoch    uint32 // grows when the link goes down
+	lose     int    // completions to lose
+	stats    Stats
+	trace    linkTrace
+	handlers linkHandlers
+}
+
+// source is one requester inside the device.
+type source struct {
+	reads   fifo
+	written int64 // posted segments up to its last write
+}
+
+// New returns a link that is up, under a name for statistics and traces. dma
+// gives the weight of each hw.Source in the arbitration (at least one); sources
+// beyond the last share its queue. Config must be valid.
+func New(e *sim.Engine, name string, c Config, dma []int) *Link {
+	if faults := c.Validate(); faults != nil || len(dma) == 0 {
+		panic(fmt.Sprintf("pcie: %d sources, configuration: %v", len(dma), faults))
+	}
+	l := &Link{e: e, c: c, wire: c.wire(), sources: make([]source, len(dma)), barrier: math.MaxInt64}
+	config := sim.LinkConfig{Rate: c.TLPRate(), Latency: c.Latency, Quantum: c.MPS + sim.Bytes(l.wire.write)}
+	config.Weights = append(append(config.Weights, dma...), slices.Max(dma), 1) // writes, replies
+	l.up = e.NewLink(name+".up", config)
+	config.Weights = append(slices.Clone(dma), 1) // MMIO
+	l.down = e.NewLink(name+".down", config)
+	l.size()
+	l.tags = newSupply("tags", c.Tags)
+	l.posted = newSupply("posted credits", c.PostedCredits)
+	l.nonPosted = newSupply("non-posted credits", c.NonPostedCredits)
+	l.completions = newSupply("completion credits", c.CompletionCredits)
+	l.bind(name)
+	l.declare(name)
+	return l
+}
+
+// size chooses how large segments may be: a page, less when tags or credits are few.
+func (l *Link) size() {
+	c := &l.c
+	reads := page / int64(c.MRRS)
+	reads = min(c.Tags.portion(reads), c.NonPostedCredits.portion(reads),
+		max(1, c.CompletionCredits.portion(reads*c.oneRead())/c.oneRead()))
+	writes := c.PostedCredits.portion(page / int64(c.MPS))
+	l.readSize = floorPower(reads) * int64(c.MRRS)
+	l.writeSize = floorPower(writes) * int64(c.MPS)
+	flight := int64(c.TLPRate()) / 1000 * (int64(c.Latency) / 1000) / 1e6 // bytes on their way
+	l.window = 2*flight + 8*l.writeSize
+}
+
+func floorPower(n int64) int64 { return 1 << (bits.Len64(uint64(n)) - 1) }
+
+// SetUpstream says who serves the device's DMA (the root complex: IOMMU and
+// host memory) and who receives its interrupts.
+func (l *Link) SetUpstream(root hw.Target, interrupt func(vector int, addr uint64, data uint32)) {
+	o, ok := root.(InOrder)
+	l.root, l.interrupt, l.ordered = root, interrupt, ok && o.WritesInOrder()
+}
+
+// SetFunction says what the host's accesses reach.
+func (l *Link) SetFunction(fn hw.Function) { l.fn = fn }
+
+// Config returns the configuration.
+func (l *Link) Config() Config { return l.c }
+
+// Peak returns the payload rates of bulk DMA at best.
+func (l *Link) Peak() Peak { return l.c.Peak() }
+
+// IsDown reports whether the link is down.
+func (l *Link) IsDown() bool { return l.gone }
+
+// Down takes the link down at once, as surprise removal does. What is on the
+// wire is lost; DMA ends with hw.Unsupported (section 2.9.1), the host's reads
+// with all ones, its writes vanish.
+func (l *Link) Down() {
+	if l.gone {
+		return
+	}
+	l.gone = true
+	l.epoch++
+	l.e.After(0, sim.Call{H: l.handlers.drop})
+}
+
+// Up brings the link back. The function behind it keeps its state: whoever
+// models the removal resets it.
+func (l *Link) Up() { l.gone = false }
+
+// LoseCompletions makes the next n completions of DMA reads vanish, so that the
+// completion time-out ends these reads with hw.TimedOut.
+func (l *Link) LoseCompletions(n int) { l.lose += n }
+
+// onDrop ends what had not been sent when the link went down.
+func (l *Link) onDrop(uint64) {
+	for l.writes.size > 0 {
+		l.abandon(l.writes.pop())
+	}
+	for i := range l.sources {
+		for q := &l.sources[i]; q.reads.size > 0; l.reading-- {
+			l.abandon(q.reads.pop())
+		}
+	}
+	l.advance()
+}
+
+// Idle returns an error when something is outstanding: a request, a tag, a credit.
+func (l *Link) Idle() error {
+	for _, n := range []struct {
+		what  string
+		count int
+	}{{"DMA requests", l.transfers.used()}, {"segments", l.segments.used()}, {"host accesses", l.accesses.used()}} {
+		if n.count != 0 {
+			return fmt.Errorf("pcie: %d %s are outstanding", n.count, n.what)
+		}
+	}
+	for _, s := range []*supply{&l.tags, &l.posted, &l.nonPosted, &l.completions} {
+		if err := s.idle(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,203 @@
+package pcie
+
+import (
+	"math"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/sim"
+)
+
+// Writes and interrupts arrive in the order of Submit and become visible in it.
+
+// onWriteArrived takes a write segment, or an interrupt, at the root complex.
+func (l *Link) onWriteArrived(arg uint64) {
+	s := l.segments.at(uint32(arg))
+	t := l.transfers.at(s.transfer)
+	l.inWire -= s.length(t)
+	if t.last == none {
+		t.first = uint32(arg)
+	} else {
+		l.segments.at(t.last).next = uint32(arg)
+	}
+	t.last = uint32(arg)
+	t.arrived++
+	l.arrived = t.base + t.arrived
+	l.advance()
+	l.pump()
+}
+
+func (s *segment) length(t *transfer) int64 {
+	if t.r == nil {
+		return 4
+	}
+	return s.req.Bytes
+}
+
+// advance hands over what may be handed over, reports what is done, and lets
+// go what waited for it.
+func (l *Link) advance() {
+	for l.step() {
+	}
+	l.letReads()
+	l.letReplies()
+}
+
+// letReads lets reads go whose earlier writes are visible. They are few, and
+// those of different sources may pass each other.
+func (l *Link) letReads() {
+	if l.visible < l.barrier {
+		return
+	}
+	l.barrier = math.MaxInt64
+	for range l.held.size {
+		i := l.held.pop()
+		if s := l.segments.at(i); s.barrier <= l.visible {
+			l.serveRead(i, s)
+		} else {
+			l.hold(i, s)
+		}
+	}
+}
+
+func (l *Link) hold(i uint32, s *segment) {
+	l.held.push(i)
+	l.barrier = min(l.barrier, s.barrier)
+}
+
+// step does one thing to the posted order; false when nothing can be done.
+func (l *Link) step() bool {
+	if l.order.size == 0 {
+		return false
+	}
+	if front := l.order.front(); l.done(front) {
+		l.leave(front)
+		return true
+	}
+	if l.issued == l.order.size {
+		return false
+	}
+	t := l.transfers.at(l.order.at(l.issued))
+	switch {
+	case t.issued == t.segments && t.r != nil:
+		l.issued++
+		return true
+	case t.issued == t.arrived:
+		return false
+	case t.r == nil:
+		return l.issued == 0 && l.deliver(t)
+	case l.inRoot > 0 && !l.ordered:
+		return false
+	}
+	l.hand(t)
+	return true
+}
+
+// done reports whether all of a transfer is visible (or has failed).
+func (l *Link) done(i uint32) bool {
+	t := l.transfers.at(i)
+	return t.retired == t.segments
+}
+
+// takeArrived takes a segment off the list of those that arrived.
+func (l *Link) takeArrived(t *transfer) (uint32, *segment) {
+	i := t.first
+	s := l.segments.at(i)
+	t.first = s.next
+	if t.first == none {
+		t.last = none
+	}
+	t.issued++
+	return i, s
+}
+
+// hand gives a write segment to the root complex.
+func (l *Link) hand(t *transfer) {
+	i, s := l.takeArrived(t)
+	l.inRoot++
+	if l.lost(s) {
+		s.req.Status, s.req.FaultAddr = hw.Unsupported, s.req.Addr
+		l.retireWrite(i, s)
+		return
+	}
+	l.root.Submit(&s.req)
+}
+
+// deliver raises an interrupt at the host.
+func (l *Link) deliver(t *transfer) bool {
+	i, s := l.takeArrived(t)
+	l.inRoot++
+	lost := l.lost(s)
+	l.retireWrite(i, s)
+	if !lost {
+		l.stats.Interrupts++
+		l.interrupt(t.vector, t.message, t.data)
+	}
+	return true
+}
+
+// onWriteDone takes the root complex's word that a write is visible.
+func (l *Link) onWriteDone(arg uint64) {
+	l.retireWrite(uint32(arg), l.segments.at(uint32(arg)))
+	l.advance()
+	l.pump()
+}
+
+func (l *Link) retireWrite(i uint32, s *segment) {
+	l.inRoot--
+	l.visible++
+	l.giveBack(&l.posted, s.tlps, l.handlers.postedCredit)
+	l.merge(l.transfers.at(s.transfer), s)
+	l.segments.give(i)
+}
+
+// leave ends the oldest of the posted transfers.
+func (l *Link) leave(i uint32) {
+	t := l.transfers.at(i)
+	l.order.pop()
+	l.issued = max(0, l.issued-1)
+	l.visible = max(l.visible, t.base+t.total)
+	if t.r != nil {
+		l.finish(i, t)
+		return
+	}
+	l.trace.interrupt(l.e, t)
+	l.transfers.give(i)
+}
+
+func (l *Link) onPostedCredit(n uint64) {
+	l.posted.give(int64(n))
+	l.pump()
+}
+
+func (l *Link) onNonPostedCredit(n uint64) {
+	l.nonPosted.give(int64(n))
+	l.pump()
+}
+
+// bind registers the link's handlers.
+func (l *Link) bind(name string) {
+	on := func(what string, fn func(uint64)) sim.Handler { return l.e.Register(name+" "+what, fn) }
+	l.handlers = linkHandlers{
+		writeArrived:    on("write arrives", l.onWriteArrived),
+		writeDone:       on("write visible", l.onWriteDone),
+		readArrived:     on("read arrives", l.onReadArrived),
+		readServed:      on("read served", l.onReadServed),
+		readBack:        on("completion arrives", l.onReadBack),
+		readTimedOut:    on("completion time-out", l.onReadTimedOut),
+		postedCredit:    on("posted credits", l.onPostedCredit),
+		nonPostedCredit: on("non-posted credits", l.onNonPostedCredit),
+		issue:           on("host access", l.onIssue),
+		request:         on("host access arrives", l.onRequest),
+		answered:        on("function answers", l.onAnswered),
+		reply:           on("reply arrives", l.onReply),
+		returned:        on("reply at CPU", l.onReturned),
+		drop:            on("down", l.onDrop),
+	}
+}
+
+type linkHandlers struct {
+	writeArrived, writeDone                         sim.Handler
+	readArrived, readServed, readBack, readTimedOut sim.Handler
+	postedCredit, nonPostedCredit                   sim.Handler
+	issue, request, answered, reply, returned, drop sim.Handler
+}
