@@ -85,7 +85,7 @@ func notTOML(s Source, rank int, err error) *Fault {
 	}
 	// The library's own line is one too far for an unexpected end of line.
 	text := strings.TrimPrefix(string(s.Text), "\ufeff")
-	p.line += strings.Count(text[:min(syntax.Position.Start, len(text))], "\n")
+	p.line += strings.Count(text[:min(max(syntax.Position.Start, 0), len(text))], "\n")
 	msg := "not TOML: " + syntax.Message
 	if strings.HasPrefix(syntax.Message, "expected a top-level item to end") {
 		msg += "; text and quantities need quotes, as in \"64KiB\""
