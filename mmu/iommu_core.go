@@ -1,0 +1,167 @@
+package mmu
+
+// iommuCore is the IOMMU without time: registers, caches, queues. A face runs
+// its machines: IOMMU in simulated time, Replay at once.
+type iommuCore struct {
+	caps   uint64
+	fctl   uint32
+	ddtp   uint64
+	cqb    uint64
+	fqb    uint64
+	pqb    uint64
+	ipsr   uint32
+	icvec  uint64
+	fie    bool
+	pie    bool
+	msi    [msiCount]msiEntry
+	trIOVA uint64
+	trCtl  uint64
+
+	trResponse uint64
+
+	cq       commandQueue
+	fq, pq   recordRing
+	messages msiWriter
+	debug    debugWalk
+
+	iotlb   *TLB
+	tables  *TLB // first-stage page-table pointers; nil if there are none
+	gtables *TLB // second-stage ones
+	ddt     *dirCache[deviceContext]
+	pdt     *dirCache[processContext]
+
+	generation uint64 // grows with each invalidation: earlier walks are stale
+
+	// kick asks the face to run a machine that has work.
+	kick func(m machine)
+	// wire signals a wired interrupt.
+	wire func(vector int)
+	// send takes a message to a device: ATS invalidations, page responses.
+	send func(m Message)
+	// drain calls then when every access translated before has completed.
+	drain func(then func())
+}
+
+func newIOMMUCore(cfg IOMMUConfig, caps uint64) *iommuCore {
+	c := &iommuCore{caps: caps}
+	c.iotlb = NewTLB(cfg.IOTLBEntries, cfg.IOTLBWays, LRU)
+	if n := cfg.WalkCacheEntries; n > 0 {
+		c.tables, c.gtables = NewTLB(n, n, LRU), NewTLB(n, n, LRU)
+	}
+	c.ddt = newDirCache[deviceContext](cfg.DDTEntries)
+	c.pdt = newDirCache[processContext](cfg.PDTEntries)
+	c.kick = func(machine) {}
+	c.wire = func(int) {}
+	c.send = func(Message) {}
+	c.drain = func(then func()) { then() }
+	c.cq.c = c
+	c.debug.x, c.messages.c = newTranslation(c), c
+	c.fq.bytes, c.pq.bytes = FaultBytes, pageRequestBytes
+	c.fq.stored = func() { c.stored(&c.fq, c.fie, IPFault) }
+	c.pq.stored = func() { c.stored(&c.pq, c.pie, IPPage) }
+	c.reset()
+	return c
+}
+
+// reset returns the registers and caches to their power-on state: directory
+// off, queues off, interrupts as the one method the capabilities name.
+func (c *iommuCore) reset() {
+	c.fctl = 0
+	if c.igs() == igsWSI {
+		c.fctl = fctlWSI
+	}
+	c.ddtp, c.cqb, c.fqb, c.pqb, c.ipsr, c.icvec = 0, 0, 0, 0, 0, 0
+	c.fie, c.pie, c.msi = false, false, [msiCount]msiEntry{}
+	c.trIOVA, c.trCtl, c.trResponse = 0, 0, 0
+	c.cq.reset()
+	for _, q := range []*recordRing{&c.fq, &c.pq} {
+		q.base, q.log2 = queueBase(0)
+		q.enable()
+		q.on, q.head, q.waiting = false, 0, q.waiting[:0]
+	}
+	c.flush()
+}
+
+// flush drops everything cached.
+func (c *iommuCore) flush() {
+	c.iotlb.Flush()
+	c.dropTables(Filter{})
+	if c.gtables != nil {
+		c.gtables.Flush()
+	}
+	c.ddt.drop(0, 0)
+	c.pdt.drop(0, 0)
+	c.forgetWalks()
+}
+
+// forgetWalks makes walks under way stale: they neither install nor fault, but
+// begin again.
+func (c *iommuCore) forgetWalks() { c.generation++ }
+
+func (c *iommuCore) dropTables(f Filter) {
+	if c.tables != nil {
+		c.tables.Drop(f)
+	}
+}
+
+// stored follows a record into a queue: its interrupt.
+func (c *iommuCore) stored(q *recordRing, ie bool, event uint32) {
+	if ie {
+		c.raise(event)
+	}
+}
+
+func (c *iommuCore) mode() uint64 { return c.ddtp & ddtpMode }
+
+// lookup answers an untranslated transaction from the caches alone. identity
+// means that the address is not translated.
+func (c *iommuCore) lookup(t *Transaction) (e *Entry, identity bool) {
+	switch mode := c.mode(); {
+	case mode == DDTOff || tooWide(t.DID, mode):
+		return nil, false
+	case mode == DDTBare:
+		return nil, true
+	}
+	d := c.ddt.lookup(uint64(t.DID))
+	if d == nil || t.refused(d) {
+		return nil, false
+	}
+	var p *processContext
+	if pid, needs := t.needsProcess(d); needs {
+		p = c.pdt.lookup(pdtKey(t.DID, pid))
+		if p == nil || t.Priv && p.ta&PCENS == 0 {
+			return nil, false
+		}
+	}
+	s := spaceOf(t, d, p)
+	if s.tag == 0 {
+		return nil, true
+	}
+	e = c.iotlb.Lookup(s.tag, t.IOVA)
+	if e == nil || !e.Perm.Allows(t.Kind, t.Priv, s.sum) {
+		return nil, false
+	}
+	return e, false
+}
+
+// report queues a fault record unless the context hides it.
+func (c *iommuCore) report(f FaultRecord, hidden bool) {
+	if hidden && hideable(f.Cause) {
+		return
+	}
+	if !f.PV {
+		f.PID, f.Priv = 0, false
+	}
+	if c.fq.put(f.Encode()) {
+		c.kick(&c.fq)
+	}
+}
+
+// hideable says which causes DTF keeps out of the fault queue.
+func hideable(cause Cause) bool {
+	switch cause {
+	case AllDisallowed, DDTAccessFault, DDTNotValid, DDTMisconfigured, DDTCorrupted, MSIAccessFault:
+		return false
+	}
+	return true
+}
