@@ -89,9 +89,7 @@ func (b *builder) declareOnce(p place, t Tensor) TensorID {
 		}
 		n *= int64(d)
 	}
-	if t.Scale == 0 {
-		t.Scale = 1
-	}
+	t.Scale, t.Pos = 1, p.pos()
 	b.g.Tensors = append(b.g.Tensors, t)
 	return TensorID(len(b.g.Tensors) - 1)
 }
@@ -201,7 +199,10 @@ func (b *builder) destination(s *spec, shape []int) (View, bool) {
 		if s.has("dtype") {
 			s.errorf("dtype", "does not go with out: the tensor written has its type already")
 		}
-		v, _, ok := b.view(s, "out")
+		v, strided, ok := b.view(s, "out")
+		if !strided {
+			v.RowStride = shape[len(shape)-1]
+		}
 		return v, ok
 	}
 	id := b.result(s, shape...)

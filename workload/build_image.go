@@ -14,9 +14,10 @@ func (b *builder) conv(s *spec) {
 		s.errorf("groups", "%d does not divide the %d input and %d output channels", v.Groups, v.C, v.K)
 		return
 	}
-	v.P = s.window("r", h, v.R, v.Stride[0], v.Pad[0], v.Dilation[0])
-	v.Q = s.window("s", w, v.S, v.Stride[1], v.Pad[1], v.Dilation[1])
-	if v.P == 0 || v.Q == 0 {
+	if v.P = s.window("r", h, v.R, v.Stride[0], v.Pad[0], v.Dilation[0]); v.P == 0 {
+		return
+	}
+	if v.Q = s.window("s", w, v.S, v.Stride[1], v.Pad[1], v.Dilation[1]); v.Q == 0 {
 		return
 	}
 	if v.F, ok = b.filter(s, v); !ok {
@@ -90,9 +91,10 @@ func (b *builder) pool(s *spec) {
 		s.errorf("pad", "%v is as large as the window %d×%d; want less", p.Pad, p.R, p.S)
 		return
 	}
-	p.P = s.window("r", h, p.R, p.Stride[0], p.Pad[0], 1)
-	p.Q = s.window("s", w, p.S, p.Stride[1], p.Pad[1], 1)
-	if p.P == 0 || p.Q == 0 {
+	if p.P = s.window("r", h, p.R, p.Stride[0], p.Pad[0], 1); p.P == 0 {
+		return
+	}
+	if p.Q = s.window("s", w, p.S, p.Stride[1], p.Pad[1], 1); p.Q == 0 {
 		return
 	}
 	if p.Y, ok = b.whole(s, n, p.P, p.Q, c); ok {

@@ -43,6 +43,7 @@ type Tensor struct {
 	Scale float32   // int8 only: value = Scale * int8; 1 for the other types
 	Range Range     // predicted values; [Fill] draws weights and inputs from it
 	Index IndexRule // Index tensors only: which values they hold
+	Pos   string    // file:line that declared it, or of the operator that made it
 	// Values are the contents of a tensor that a network ships with (trained
 	// weights); nil means the seeded stream of [Fill].
 	Values []float32

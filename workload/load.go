@@ -23,7 +23,7 @@ const maxBatch = 1 << 20
 
 // Load makes a graph of a shipped network ("resnet50", see [List]), of a file
 // (a name that ends in .toml) or of a single operator ("gemm:256x1024x512",
-// see shorthands in shorthand.go). A network's variables can be given behind
+// see [Parse]). A network's variables can be given behind
 // its name: "gpt2-decode,context=1024". All faults are reported at once, each
 // an [*Error], joined.
 func Load(name string, opts Options) (*Graph, error) {
@@ -46,7 +46,24 @@ func Load(name string, opts Options) (*Graph, error) {
 	return loadFile(base, opts, vars)
 }
 
-// Parse makes a graph of one operator's shorthand, with batch 1 in bf16.
+// Parse makes a graph of one operator's shorthand, with batch 1 in bf16. A
+// shorthand is the operator, its sizes, and options as key=value or a flag:
+//
+//	gemm:256x1024x512                      M×K×N
+//	gemm:128x64x128,batch=12,trans_b       twelve products, B stored N×K
+//	gemm:128x768x3072,bias,act=gelu        with an epilogue
+//	conv:1x56x56x64,64x3x3,stride=2,pad=1  image N×H×W×C, filters K×R×S
+//	conv:1x56x56x64,64x3x3,pad=1,groups=64 depthwise
+//	maxpool:1x112x112x64,r=3,stride=2      image N×H×W×C
+//	avgpool:1x7x7x2048                     global
+//	softmax:1536x128,scale=0.125           rows × columns; likewise add, mul, the
+//	                                       activations, layernorm, rmsnorm,
+//	                                       batchnorm, reduce, transpose, copy
+//	gather:30522x768,n=128                 table, rows taken
+//
+// Where two numbers differ by axis, they are written 2x1 (height, width). The
+// options of an operator are its keys in network files, less those that name
+// tensors.
 func Parse(shorthand string) (*Graph, error) { return parse(shorthand, Options{Batch: 1}) }
 
 func loadFile(name string, opts Options, vars map[string]int) (*Graph, error) {
@@ -57,7 +74,7 @@ func loadFile(name string, opts Options, vars map[string]int) (*Graph, error) {
 		}
 		return readFile(name, string(text), opts, vars)
 	}
-	file := path.Join("networks", name+".toml")
+	file := "networks/" + name + ".toml"
 	text, err := fs.ReadFile(networkFiles, file)
 	if err != nil {
 		return nil, &Error{Source: name, Err: ErrUnknown, Msg: "is no network; want one of " + strings.Join(List(), ", ") +

@@ -165,24 +165,36 @@ type Rows struct {
 
 // Reads lists the tensors the operator reads, each once, main operands first.
 func (o *Op) Reads() []TensorID {
-	var ids []TensorID
-	switch {
-	case o.Gemm != nil:
-		ids = []TensorID{o.Gemm.A.Tensor, o.Gemm.B.Tensor, o.Gemm.Bias, o.Gemm.Residual.Tensor}
-	case o.Conv != nil:
-		ids = []TensorID{o.Conv.X, o.Conv.F, o.Conv.Bias, o.Conv.Residual.Tensor}
-	case o.Pool != nil:
-		ids = []TensorID{o.Pool.X}
-	case o.Rows != nil:
-		ids = []TensorID{o.Rows.X.Tensor, o.Rows.Y.Tensor, o.Rows.Gamma, o.Rows.Beta}
-	}
 	var out []TensorID
-	for _, id := range ids {
+	main, more := o.operands()
+	for _, id := range append(main, more...) {
 		if id != None && !slices.Contains(out, id) {
 			out = append(out, id)
 		}
 	}
 	return out
+}
+
+// operands lists what the operator cannot do without, and what may be None.
+func (o *Op) operands() (main, more []TensorID) {
+	switch {
+	case o.Gemm != nil:
+		return []TensorID{o.Gemm.A.Tensor, o.Gemm.B.Tensor}, []TensorID{o.Gemm.Bias, o.Gemm.Residual.Tensor}
+	case o.Conv != nil:
+		return []TensorID{o.Conv.X, o.Conv.F}, []TensorID{o.Conv.Bias, o.Conv.Residual.Tensor}
+	case o.Pool != nil:
+		return []TensorID{o.Pool.X}, nil
+	}
+	r := o.Rows
+	switch o.Kind {
+	case KindAdd, KindMul, KindGather:
+		return []TensorID{r.X.Tensor, r.Y.Tensor}, nil
+	case KindLayerNorm, KindBatchNorm:
+		return []TensorID{r.X.Tensor, r.Gamma, r.Beta}, nil
+	case KindRMSNorm:
+		return []TensorID{r.X.Tensor, r.Gamma}, nil
+	}
+	return []TensorID{r.X.Tensor}, nil
 }
 
 // Out is the tensor the operator writes, wholly or in part.
@@ -196,15 +208,4 @@ func (o *Op) Out() TensorID {
 		return o.Pool.Y
 	}
 	return o.Rows.Out.Tensor
-}
-
-// epilogue is the operator's epilogue, or nil.
-func (o *Op) epilogue() *Epilogue {
-	switch {
-	case o.Gemm != nil:
-		return &o.Gemm.Epilogue
-	case o.Conv != nil:
-		return &o.Conv.Epilogue
-	}
-	return nil
 }

@@ -8,15 +8,7 @@ import (
 	"strings"
 )
 
-// form is how one kind of operator is written as a shorthand:
-// op:SIZES[,key=value|,flag]…
-//
-//	gemm:256x1024x512                     M×K×N
-//	gemm:128x64x128,batch=12,trans_b      twelve products, B stored N×K
-//	conv:1x56x56x64,64x3x3,stride=2,pad=1 image N×H×W×C, filters K×R×S
-//	maxpool:1x112x112x64,r=3,stride=2     image N×H×W×C
-//	softmax:1536x128                      rows × columns
-//	gather:30522x768,n=128                table, rows taken
+// form is how one kind of operator is written as a shorthand; see [Parse].
 type form struct {
 	sizes   []string // names of the numbers
 	example string
@@ -224,7 +216,8 @@ func (sh *shorthand) gemm() map[string]any {
 	sh.operand("a", Input, all, m, k)
 	sh.operand("b", Weight, all, br, bc)
 	view := func(name string, rows, cols int) map[string]any {
-		return map[string]any{"of": name, "row": int64(cols), "batch": []any{int64(batch[1] * rows * cols), int64(rows * cols)}}
+		v := packed(None, batch, rows, cols).canonical(batch)
+		return map[string]any{"of": name, "row": int64(cols), "batch": []any{int64(v.BatchStride[0]), int64(v.BatchStride[1])}}
 	}
 	return map[string]any{"a": view("a", m, k), "b": view("b", br, bc), "m": int64(m), "k": int64(k), "n": int64(n)}
 }

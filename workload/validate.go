@@ -8,7 +8,7 @@ func (g *Graph) Validate() error {
 	v := validator{g: g, written: make([]bool, len(g.Tensors))}
 	for i, t := range g.Tensors {
 		v.written[i] = t.Role.HostFilled()
-		v.place = place{faults: f, source: g.Name, name: t.Name}
+		v.place = place{faults: f, source: t.Pos, name: t.Name}
 		v.tensor(t)
 	}
 	for i := range g.Ops {
@@ -49,7 +49,8 @@ func (v *validator) tensor(t Tensor) {
 
 // ids checks that the operator's tensors exist and are ready.
 func (v *validator) ids(o *Op) bool {
-	for _, id := range append(o.Reads(), o.Out()) {
+	main, _ := o.operands()
+	for _, id := range append(append(main, o.Reads()...), o.Out()) {
 		if id < 0 || int(id) >= len(v.g.Tensors) {
 			v.errorf("", "tensor %d does not exist; want 0 to %d", id, len(v.g.Tensors)-1)
 			return false

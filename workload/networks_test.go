@@ -1,0 +1,158 @@
+package workload
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+// TestPublishedFigures holds the shipped networks against what is published.
+// torchvision 0.15 lists (class Weights, "_ops" in GMAC, "num_params"):
+// resnet18 1.814, 11,689,512; resnet50 4.089, 25,557,032; a channel's gamma and
+// beta have become one bias here. BERT-base has 110 M (Devlin et al., section
+// 3), 109,482,240 in google-research's checkpoint; GPT-2 small 124,439,808.
+func TestPublishedFigures(t *testing.T) {
+	const resnet18Norms, resnet50Norms = 4800, 26560 // channels with a batch norm
+	for _, c := range []struct {
+		name   string
+		gmac   float64
+		params int64
+		macs   int64 // exact, by the formula in the comment
+	}{
+		{"resnet18", 1.814, 11689512 - resnet18Norms, 1814073344},
+		{"resnet50", 4.089, 25557032 - resnet50Norms, 4089184256},
+		// 12 layers of 128·(4·768² + 2·768·3072) + 2·128²·768, and the pooler's 768².
+		{"bert-base-128", 11.174, 109482240, 12*(128*(4*768*768+2*768*3072)+2*128*128*768) + 768*768},
+		// 12 layers of 4·768² + 2·768·3072 + 2·512·768, and the head's 768·50257.
+		{"gpt2-decode", 0.133, 124439808, 12*(4*768*768+2*768*3072+2*512*768) + 768*50257},
+		{"digits", 0.00034, 3*3*16 + 16 + 3*3*16*32 + 32 + 512*64 + 64 + 64*10 + 10,
+			64*9*16 + 64*9*16*32 + 512*64 + 64*10},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			g := mustLoad(t, c.name, Options{})
+			assert.InEpsilon(t, c.gmac*1e9, g.MACs(), 0.02)
+			assert.Equal(t, c.macs, g.MACs())
+			assert.Equal(t, c.params, g.Params())
+			assert.NotEmpty(t, g.Title)
+			assert.NotEmpty(t, g.Source)
+			assert.Equal(t, BF16, g.DType)
+
+			eight := mustLoad(t, c.name, Options{Batch: 8})
+			assert.Equal(t, 8*c.macs, eight.MACs())
+			assert.Equal(t, c.params, eight.Params())
+			assert.Equal(t, len(g.Ops), len(eight.Ops))
+		})
+	}
+}
+
+// TestEncoderParams counts BERT's encoder alone: 85,054,464.
+func TestEncoderParams(t *testing.T) {
+	g := mustLoad(t, "bert-base-128", Options{})
+	n := int64(0)
+	for _, x := range g.Tensors {
+		if x.Name[0] == 'l' && (x.Role == Weight || x.Role == Param) { // layer_0 … layer_11
+			n += x.Elems()
+		}
+	}
+	assert.EqualValues(t, 85054464, n)
+}
+
+func TestListHoldsTheShippedNetworks(t *testing.T) {
+	assert.Equal(t, []string{"bert-base-128", "digits", "gpt2-decode", "resnet18", "resnet50"}, List())
+	for _, name := range List() {
+		for _, d := range []DType{F32, BF16, I8} {
+			g := mustLoad(t, name, Options{DType: d, Batch: 2})
+			assert.Equal(t, name, g.Name, "a network's name is its file's")
+			assert.Equal(t, d, g.DType)
+			require.NoError(t, g.Validate())
+		}
+	}
+}
+
+// TestShapes spots layers whose shapes are in the papers' tables.
+func TestShapes(t *testing.T) {
+	for _, c := range []struct {
+		network, tensor, shape string
+		role                   Role
+		dtype                  DType
+	}{
+		{"resnet50", "conv1", "2x112x112x64", Activation, I8},
+		{"resnet50", "maxpool", "2x56x56x64", Activation, I8},
+		{"resnet50", "layer1.2.conv3", "2x56x56x256", Activation, I8},
+		{"resnet50", "layer2.3.conv3", "2x28x28x512", Activation, I8},
+		{"resnet50", "layer3.5.conv3", "2x14x14x1024", Activation, I8},
+		{"resnet50", "layer4.2.conv3", "2x7x7x2048", Activation, I8},
+		{"resnet50", "layer4.2.conv2.weight", "3x3x512x512", Weight, I8},
+		{"resnet50", "layer4.2.conv2.bias", "512", Param, F32},
+		{"resnet50", "fc", "2x1000", Output, F32},
+		{"resnet18", "layer4.0.downsample.0.weight", "1x1x256x512", Weight, I8},
+		{"bert-base-128", "tokens", "256", Index, I32},
+		{"bert-base-128", "embeddings.word_embeddings.weight", "30522x768", Weight, I8},
+		{"bert-base-128", "layer_11.attention.scores", "3072x128", Activation, I8},
+		{"bert-base-128", "layer_11.output.LayerNorm.gamma", "768", Param, F32},
+		{"bert-base-128", "pooler.dense", "2x768", Output, F32},
+		{"gpt2-decode", "h11.attn.k_cache", "1024x768", Cache, I8},
+		{"gpt2-decode", "h11.attn.scores", "24x512", Activation, I8},
+		{"gpt2-decode", "lm_head", "2x50257", Output, F32},
+	} {
+		g := mustLoad(t, c.network, Options{Batch: 2, DType: I8})
+		id, ok := g.Lookup(c.tensor)
+		require.True(t, ok, c.tensor)
+		x := g.Tensor(id)
+		assert.Equal(t, c.shape, x.ShapeString(), c.tensor)
+		assert.Equal(t, c.role, x.Role, c.tensor)
+		assert.Equal(t, c.dtype, x.DType, c.tensor)
+	}
+}
+
+// TestCacheRows: a decoding step writes row context-1 of each sequence's cache
+// and attends to all rows of it.
+func TestCacheRows(t *testing.T) {
+	g := mustLoad(t, "gpt2-decode,context=16", Options{Batch: 3, DType: F32})
+	m := newMachine(g)
+	id, _ := g.Lookup("h0.attn.k_cache")
+	before := append([]float32(nil), m.read(id)...)
+	m.run(nil)
+	for row := range 3 * 16 {
+		old, now := before[row*768:(row+1)*768], m.values[id][row*768:(row+1)*768]
+		if row%16 == 15 {
+			assert.NotEqual(t, old, now, "row %d is the new token's", row)
+		} else {
+			assert.Equal(t, old, now, "row %d is an older token's", row)
+		}
+	}
+	position, _ := g.Lookup("position")
+	assert.Equal(t, []float32{15, 15, 15}, m.values[position])
+	probs, _ := g.Lookup("h3.attn.softmax")
+	sum := float32(0)
+	for _, p := range m.values[probs][:16] {
+		sum += p
+	}
+	assert.InDelta(t, 1, sum, 1e-5)
+}
+
+func TestVariablesOfANetwork(t *testing.T) {
+	short, long := mustLoad(t, "gpt2-decode,context=256", Options{}), mustLoad(t, "gpt2-decode,context=1024", Options{})
+	assert.Equal(t, int64(12*2*768*(1024-256)), long.MACs()-short.MACs())
+	assert.Equal(t, "1x112x112x3", mustLoad(t, "resnet18,side=112", Options{}).Tensors[0].ShapeString())
+}
+
+func TestInputsAndOrder(t *testing.T) {
+	g := mustLoad(t, "gpt2-decode", Options{})
+	assert.Len(t, g.Inputs, 2+2*12)
+	for _, id := range g.Inputs {
+		assert.Contains(t, []Role{Index, Cache}, g.Tensor(id).Role)
+	}
+	for _, o := range g.Ops {
+		n := 0
+		for _, set := range []bool{o.Gemm != nil, o.Conv != nil, o.Pool != nil, o.Rows != nil} {
+			if set {
+				n++
+			}
+		}
+		assert.Equal(t, 1, n, o.Name)
+		assert.Regexp(t, `^gpt2-decode\.toml:\d+$`, o.Pos)
+		assert.NotContains(t, o.Reads(), None)
+	}
+}
