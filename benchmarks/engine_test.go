@@ -147,3 +147,83 @@ func holdHeap(b *testing.B, pending int, delays []sim.Time) {
 	run(b.N)
 	reportEvents(b)
 }
+
+// BenchmarkProcessSwitch measures one switch into a process and out of it
+// again: two processes that sleep in turns, with their events.
+func BenchmarkProcessSwitch(b *testing.B) {
+	e := sim.New(1)
+	left := 0
+	for range 2 {
+		e.Go("p", func(*sim.Proc) {
+			for {
+				e.Sleep(sim.Nanosecond)
+				if left--; left == 0 {
+					e.Stop()
+				}
+			}
+		})
+	}
+	run := func(n int) {
+		left = n
+		if err := e.Run(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	run(1000)
+	b.ReportAllocs()
+	b.ResetTimer()
+	run(b.N)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "switches/s")
+	b.StopTimer()
+	e.Shutdown()
+}
+
+// BenchmarkLink sends messages over a shared link, each source with a few
+// outstanding: small ones, and large ones whose cost must not follow their size.
+func BenchmarkLink(b *testing.B) {
+	for _, c := range []struct {
+		name    string
+		sources int
+		bytes   sim.Bytes
+	}{
+		{"sources=1/bytes=64", 1, 64},
+		{"sources=4/bytes=64", 4, 64},
+		{"sources=4/bytes=4KiB", 4, 4 * sim.KiB},
+		{"sources=4/bytes=64MiB", 4, 64 * sim.MiB},
+	} {
+		b.Run(c.name, func(b *testing.B) { sendOverLink(b, c.sources, c.bytes) })
+	}
+}
+
+func sendOverLink(b *testing.B, sources int, bytes sim.Bytes) {
+	e := sim.New(1)
+	weights := make([]int, sources)
+	for i := range weights {
+		weights[i] = 1 + i%2
+	}
+	l := e.NewLink("link", sim.LinkConfig{Rate: 32e9, Latency: 100 * sim.Nanosecond, Quantum: 512, Weights: weights})
+	left := 0
+	var done sim.Handler
+	done = e.Register("done", func(source uint64) {
+		l.Send(int(source), bytes, sim.Call{H: done, Arg: source})
+		if left--; left == 0 {
+			e.Stop()
+		}
+	})
+	for i := range 4 * sources {
+		l.Send(i%sources, bytes, sim.Call{H: done, Arg: uint64(i % sources)})
+	}
+	run := func(n int) {
+		left = n
+		if err := e.Run(); err != nil {
+			b.Fatal(err)
+		}
+	}
+	run(1000)
+	before := e.Events()
+	b.ReportAllocs()
+	b.ResetTimer()
+	run(b.N)
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+	b.ReportMetric(float64(e.Events()-before)/float64(b.N), "events/message")
+}

@@ -116,7 +116,8 @@ func (e *Engine) Serve(stop <-chan struct{}) error {
 var ErrNotServed = errors.New("sim: Serve has returned, no process can run")
 
 // Do runs fn as a process and returns when it has ended. It is for ordinary
-// goroutines, while another one is in Serve or about to call it.
+// goroutines, while another one is in Serve or about to call it; between the
+// end of a Serve and the next it returns ErrNotServed at once.
 func (e *Engine) Do(name string, fn func(p *Proc)) error {
 	ended := make(chan struct{})
 	over, ok := e.inbox.put(func() {

@@ -9,8 +9,8 @@ import (
 
 // WriteText writes the trace as stable text for comparisons: a line a span, in
 // order of recording, as tab-separated start and end (picoseconds), track,
-// label and argument. A name with a control character or a quote is quoted as
-// in Go.
+// label and argument. A name with a quote, a backslash or what cannot be printed
+// is quoted as in Go.
 func (t *Trace) WriteText(w io.Writer) error {
 	out := bufio.NewWriter(w) // which keeps the first error for Flush
 	tracks, labels := textNames(t.tracks), textNames(t.labels)
