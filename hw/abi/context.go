@@ -6,28 +6,37 @@ const MaxContexts = 1024
 // ContextSize is the size of a context table entry in bytes.
 const ContextSize = 16
 
-// Context is an entry of the device MMU's context table (16 B): u64 valid (bit
-// 0) | Sv48 root page number << 12, u64 reserved. The root's physical address
-// may lie in device memory (bit 55) or on the bus.
+// Modes of a context.
+const (
+	ModeSv39   = 8
+	ModeSv48   = 9
+	ModeShared = 14 // addresses go to the bus as they are, with the PASID
+)
+
+// Context is an entry of the device MMU's context table (16 B), in the format
+// of a RISC-V IOMMU process context: word 0 valid (bit 0) and PASID (31:12),
+// word 1 root page number (43:0) and mode (63:60). The root's physical address
+// may lie in device memory (DeviceBit) or on the bus.
 type Context struct {
 	Valid bool
+	Mode  uint8
 	Root  uint64 // physical address, 4 KiB aligned
+	PASID uint32 // with ModeShared
 }
 
 // Encode lays c out in p[:16].
 func (c *Context) Encode(p []byte) {
-	w := c.Root &^ 0xfff
+	w := uint64(c.PASID) << 12
 	if c.Valid {
 		w |= 1
 	}
-	put64(p, w, 0)
+	put64(p, w, c.Root>>12|uint64(c.Mode)<<60)
 }
 
-// Decode reads p[:16]; false when a reserved bit is set.
-func (c *Context) Decode(p []byte) bool {
-	w := le.Uint64(p)
-	*c = Context{Valid: w&1 != 0, Root: w &^ 0xfff}
-	return w&0xffe == 0 && le.Uint64(p[8:]) == 0
+// Decode reads p[:16].
+func (c *Context) Decode(p []byte) {
+	w0, w1 := le.Uint64(p), le.Uint64(p[8:])
+	*c = Context{Valid: w0&1 != 0, PASID: uint32(w0 >> 12 & 0xfffff), Root: w1 & (1<<44 - 1) << 12, Mode: uint8(w1 >> 60)}
 }
 
 // DeviceBit in a physical address means device memory, else the bus; bits

@@ -1,0 +1,174 @@
+package host
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/pcie"
+	"github.com/presi-sim/presi/sim"
+)
+
+// Bus is hw.Bus for the one device of this host.
+type Bus struct {
+	kernel
+	*Host
+	bars [6]uint64
+	free []*access
+	done sim.Handler
+}
+
+// access is a posted write on its way, with its bytes.
+type access struct {
+	r    hw.Request
+	buf  [8]byte
+	slot int
+}
+
+func newBus(h *Host) *Bus {
+	b := &Bus{kernel: kernel{h.e, &h.cfg}, Host: h}
+	return b
+}
+
+// Address implements hw.Bus.
+func (b *Bus) Address() string { return address }
+
+// ConfigRead implements hw.Bus.
+func (b *Bus) ConfigRead(off, size int) uint32 {
+	a := pcie.ConfigAccess{Off: off, Size: size}
+	b.config(&a)
+	return a.Value
+}
+
+// ConfigWrite implements hw.Bus.
+func (b *Bus) ConfigWrite(off, size int, v uint32) {
+	b.config(&pcie.ConfigAccess{Write: true, Off: off, Size: size, Value: v})
+}
+
+func (b *Bus) config(a *pcie.ConfigAccess) {
+	b.e.Await("configuration space", func(done sim.Call) {
+		a.Done = done
+		b.link.AccessConfig(a)
+	})
+}
+
+// BARSize implements hw.Bus: it sizes the BAR as firmware does, by writing all
+// ones, on first use.
+func (b *Bus) BARSize(bar int) uint64 {
+	if bar < 0 || bar > 5 {
+		return 0
+	}
+	if b.bars[bar] == 0 {
+		b.bars[bar] = b.size(bar)
+	}
+	return b.bars[bar]
+}
+
+func (b *Bus) size(bar int) uint64 {
+	off := 0x10 + 4*bar
+	old := b.ConfigRead(off, 4)
+	b.ConfigWrite(off, 4, ^uint32(0))
+	mask := uint64(b.ConfigRead(off, 4))
+	b.ConfigWrite(off, 4, old)
+	if mask == 0 || mask == 0xffffffff {
+		return 0
+	}
+	wide := mask&6 == 4
+	mask &^= 0xf
+	if wide {
+		high := b.ConfigRead(off+4, 4)
+		b.ConfigWrite(off+4, 4, ^uint32(0))
+		mask |= uint64(b.ConfigRead(off+4, 4)) << 32
+		b.ConfigWrite(off+4, 4, high)
+	} else {
+		mask |= 0xffffffff << 32
+	}
+	return -mask
+}
+
+// Read32 implements hw.Bus.
+func (b *Bus) Read32(bar int, off uint64) uint32 {
+	var p [4]byte
+	b.ReadBAR(bar, off, p[:])
+	return binary.LittleEndian.Uint32(p[:])
+}
+
+// Read64 implements hw.Bus.
+func (b *Bus) Read64(bar int, off uint64) uint64 {
+	var p [8]byte
+	b.ReadBAR(bar, off, p[:])
+	return binary.LittleEndian.Uint64(p[:])
+}
+
+// ReadBAR implements hw.Bus.
+func (b *Bus) ReadBAR(bar int, off uint64, p []byte) {
+	for len(p) > 0 {
+		n := pieceOf(off, len(p))
+		r := hw.Request{Op: hw.Read, Addr: off, Bytes: int64(n), Data: p[:n]}
+		b.e.Await("an MMIO read", func(done sim.Call) {
+			r.Done = done
+			b.link.MMIO(bar, &r)
+		})
+		if r.Zero {
+			clear(p[:n])
+		}
+		off, p = off+uint64(n), p[n:]
+	}
+}
+
+// pieceOf cuts a BAR access at 4 KiB boundaries, which no TLP crosses.
+func pieceOf(off uint64, n int) int { return min(n, int(pageSize)-int(off%uint64(pageSize))) }
+
+// Write32 implements hw.Bus.
+func (b *Bus) Write32(bar int, off uint64, v uint32) {
+	var p [4]byte
+	binary.LittleEndian.PutUint32(p[:], v)
+	b.WriteBAR(bar, off, p[:])
+}
+
+// Write64 implements hw.Bus.
+func (b *Bus) Write64(bar int, off uint64, v uint64) {
+	var p [8]byte
+	binary.LittleEndian.PutUint64(p[:], v)
+	b.WriteBAR(bar, off, p[:])
+}
+
+// WriteBAR implements hw.Bus. The caller is busy for the stores alone.
+func (b *Bus) WriteBAR(bar int, off uint64, p []byte) {
+	for len(p) > 0 {
+		n := pieceOf(off, len(p))
+		b.post(bar, off, p[:n])
+		b.e.Sleep(b.link.WriteCost(int64(n)))
+		off, p = off+uint64(n), p[n:]
+	}
+}
+
+// post sends a write from a buffer of its own.
+func (b *Bus) post(bar int, off uint64, p []byte) {
+	a := b.Host.takeAccess()
+	data := a.buf[:0]
+	data = append(data, p...)
+	a.r = hw.Request{Op: hw.Write, Addr: off, Bytes: int64(len(p)), Data: data,
+		Done: sim.Call{H: b.Host.posted, Arg: uint64(a.slot)}}
+	b.link.MMIO(bar, &a.r)
+}
+
+// takeAccess returns a record for a posted write.
+func (h *Host) takeAccess() *access {
+	if n := len(h.freeAccesses); n > 0 {
+		a := h.accesses[h.freeAccesses[n-1]]
+		h.freeAccesses = h.freeAccesses[:n-1]
+		return a
+	}
+	a := &access{slot: len(h.accesses)}
+	h.accesses = append(h.accesses, a)
+	return a
+}
+
+// SetDMAMask implements hw.Bus: bus addresses of this host start at 4 GiB.
+func (b *Bus) SetDMAMask(bits int) error {
+	if bits < busBits {
+		return fmt.Errorf("%w: %d bits, bus addresses here have %d", hw.ErrMask, bits, busBits)
+	}
+	return nil
+}

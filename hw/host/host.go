@@ -1,0 +1,95 @@
+// Package host is the host around a device, in simulation: memory, an IOMMU
+// with its driver, interrupt delivery and the PCI core. To the device it is
+// hw.Host (through the link); to drivers it serves hw.Bus. It knows nothing of
+// the device's insides.
+package host
+
+import (
+	"fmt"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/mem"
+	"github.com/presi-sim/presi/hw/pcie"
+	"github.com/presi-sim/presi/mmu"
+	"github.com/presi-sim/presi/sim"
+)
+
+const (
+	address  = "0000:01:00.0"
+	deviceID = 0x100 // requester id of address: bus 1, device 0, function 0
+
+	// Bus addresses of DMA mappings: above 4 GiB, so that a device that drops
+	// high bits is caught, and within Sv39's lower half.
+	busStart = 4 << 30
+	busEnd   = 1 << 38
+	busBits  = 38
+)
+
+// Host is one host with one device.
+type Host struct {
+	e      *sim.Engine
+	cfg    Config
+	memory *memory
+	iommu  *mmu.IOMMU
+	link   *pcie.Link
+	phys   *extents
+	iova   *extents
+	tables tables
+	driver iommuDriver
+	irqs   irqs
+
+	coherent     map[uint64]*hw.Pages // AllocDMA's, by bus address
+	vectorLimit  int
+	accesses     []*access
+	freeAccesses []int
+	posted       sim.Handler
+	bus          *Bus
+}
+
+// New returns a host at the upstream end of a link. Start must run before a
+// driver uses Bus.
+func New(e *sim.Engine, cfg Config, iommu mmu.IOMMUConfig, link *pcie.Link) *Host {
+	h := &Host{e: e, cfg: cfg, link: link, memory: newMemory(e, cfg), coherent: map[uint64]*hw.Pages{}, vectorLimit: 2048}
+	h.phys = newExtents(uint64(hugePage), uint64(cfg.Memory)) // page 0 is nobody's
+	h.iova = newExtents(busStart, busEnd)
+	h.irqs = irqs{k: kernel{e, &h.cfg}}
+	h.posted = e.Register("host posted write", func(slot uint64) {
+		h.freeAccesses = append(h.freeAccesses, int(slot))
+	})
+	h.iommu = newIOMMU(e, iommu, h.memory)
+	h.tables = tables{store: h.memory.store, alloc: h.tablePage}
+	h.driver.init(h)
+	link.SetUpstream(root{h.iommu.NewPort(deviceID, h.memory)}, func(v int, _ uint64, _ uint32) { h.irqs.message(v) })
+	h.bus = newBus(h)
+	return h
+}
+
+// root is the root complex as the link sees it: the device's way through the
+// IOMMU, which keeps the order of writes; host memory serves in order.
+type root struct{ *mmu.IOMMUPort }
+
+// WritesInOrder implements pcie.InOrder.
+func (root) WritesInOrder() bool { return true }
+
+// tablePage returns a zeroed page for the IOMMU's structures.
+func (h *Host) tablePage() uint64 { return h.tablePages(1) }
+
+func (h *Host) tablePages(n uint64) uint64 {
+	at, ok := h.phys.take(n*uint64(pageSize), n*uint64(pageSize))
+	if !ok {
+		panic(fmt.Sprintf("host: no memory for page tables (%d bytes are free)", h.phys.left()))
+	}
+	return at
+}
+
+// Bus returns the driver's view.
+func (h *Host) Bus() *Bus { return h.bus }
+
+// Memory is the zero-time back door to host memory, by physical address.
+func (h *Host) Memory() *mem.Store { return h.memory.store }
+
+// LimitVectors makes AllocVectors find at most n interrupt vectors.
+func (h *Host) LimitVectors(n int) { h.vectorLimit = n }
+
+// FreeMemory returns the bytes of host memory nobody holds, for leak checks.
+func (h *Host) FreeMemory() uint64 { return h.phys.left() }

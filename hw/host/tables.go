@@ -1,0 +1,104 @@
+package host
+
+import (
+	"encoding/binary"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/mem"
+)
+
+// tables is the device's first-stage page table, Sv39, in host memory: what the
+// host's IOMMU walks. Level 2 is the root.
+type tables struct {
+	store *mem.Store
+	alloc func() uint64 // a zeroed page of host memory
+	root  uint64
+}
+
+const (
+	levels    = 3
+	tableBits = 9
+	pageBits  = 12
+)
+
+func span(level int) uint64 { return 1 << (pageBits + tableBits*level) }
+
+// permissions: A and D are preset, so that the IOMMU never writes tables; U,
+// because requests without a process id are user accesses (RISC-V IOMMU 1.0,
+// section 2.3).
+func permissions(dir hw.Direction) uint64 {
+	bits := uint64(abi.PTEValid | abi.PTEUser | abi.PTEAccess | abi.PTEDirty)
+	if dir&hw.DeviceReads != 0 {
+		bits |= abi.PTERead
+	}
+	if dir&hw.DeviceWrites != 0 {
+		bits |= abi.PTERead | abi.PTEWrite // W without R is reserved
+	}
+	return bits
+}
+
+func (t *tables) load(at uint64) uint64 {
+	var p [8]byte
+	t.store.Peek(at, p[:])
+	return binary.LittleEndian.Uint64(p[:])
+}
+
+func (t *tables) save(at, v uint64) {
+	var p [8]byte
+	binary.LittleEndian.PutUint64(p[:], v)
+	t.store.Poke(at, p[:])
+}
+
+// entry returns the address of iova's entry at a level, making tables above it.
+func (t *tables) entry(iova uint64, level int) uint64 {
+	table := t.root
+	for l := levels - 1; ; l-- {
+		at := table + iova>>(pageBits+tableBits*l)&(1<<tableBits-1)*8
+		if l == level {
+			return at
+		}
+		e := t.load(at)
+		if e&abi.PTEValid == 0 {
+			e = abi.PTE(t.alloc(), abi.PTEValid)
+			t.save(at, e)
+		}
+		table = e >> 10 << pageBits
+	}
+}
+
+// level is the largest page that fits at both addresses within n bytes.
+func level(iova, phys, n uint64) int {
+	for l := levels - 1; l > 0; l-- {
+		if s := span(l); (iova|phys)&(s-1) == 0 && n >= s {
+			return l
+		}
+	}
+	return 0
+}
+
+// set maps n bytes.
+func (t *tables) set(iova, phys, n uint64, dir hw.Direction) {
+	for n > 0 {
+		l := level(iova, phys, n)
+		t.save(t.entry(iova, l), abi.PTE(phys, permissions(dir)))
+		iova, phys, n = iova+span(l), phys+span(l), n-span(l)
+	}
+}
+
+// clear unmaps n bytes that were mapped by one set.
+func (t *tables) clear(iova, n uint64) {
+	for n > 0 {
+		table, l := t.root, levels-1
+		for ; ; l-- {
+			at := table + iova>>(pageBits+tableBits*l)&(1<<tableBits-1)*8
+			e := t.load(at)
+			if e&(abi.PTERead|abi.PTEWrite) != 0 || l == 0 {
+				t.save(at, 0)
+				break
+			}
+			table = e >> 10 << pageBits
+		}
+		iova, n = iova+span(l), n-span(l)
+	}
+}

@@ -1,0 +1,164 @@
+// Package npu is the one place that puts the device's blocks together: who
+// talks to whom, the BAR map, interrupts and the reset tree.
+//
+//	queue ─┐                     ┌─ DRAM
+//	cores ─┼─ device MMU ports ──┤
+//	dma   ─┘                     └─ PCI function ── link ── host
+package npu
+
+import (
+	"errors"
+
+	"github.com/presi-sim/presi/dma"
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/core"
+	"github.com/presi-sim/presi/hw/kern"
+	"github.com/presi-sim/presi/hw/mem"
+	"github.com/presi-sim/presi/hw/mgmt"
+	"github.com/presi-sim/presi/hw/pcie"
+	"github.com/presi-sim/presi/hw/reg"
+	"github.com/presi-sim/presi/mmu"
+	"github.com/presi-sim/presi/queue"
+	"github.com/presi-sim/presi/sim"
+)
+
+// Device is the whole accelerator.
+type Device struct {
+	e    *sim.Engine
+	cfg  Config
+	host hw.Host
+
+	store    *mem.Store
+	dram     *mem.DRAM
+	mmu      *mmu.Unit
+	cores    *core.Complex
+	dma      *dma.Engine
+	queues   *queue.Unit
+	mgmt     *mgmt.Controller
+	function *pcie.Function
+
+	bar0    reg.Space
+	ident   *ident
+	trans   *translation
+	tele    *telemetry
+	resets  resets
+	trusted trusted
+	wake    sim.Handler // ends a register access
+	access  []*hw.Request
+
+	activity          activity
+	macs, memoryBytes []*int64
+}
+
+// New returns a device at power-on behind host. pool computes kernels; nil
+// leaves values out (timing alone).
+func New(e *sim.Engine, cfg Config, host hw.Host, pool *kern.Pool) *Device {
+	d := &Device{e: e, cfg: cfg, host: host}
+	src := cfg.sources()
+	d.store = mem.NewStore(cfg.DRAM.Size)
+	d.dram = mem.New(e, "dram", cfg.DRAM, d.store)
+	d.function = pcie.NewFunction(e, "function", pcie.DefaultFunction(cfg.PCIe, 1+cfg.Queue.Count), host)
+	d.trusted.init(e)
+	route := hw.TargetFunc(d.route)
+	clock := sim.NewClock(cfg.Core.Clock)
+	d.mmu = mmu.NewUnit(e, cfg.MMU, clock, route, hw.Source(src.mmu))
+	ports := make([]hw.Target, cfg.Core.Count)
+	for i := range ports {
+		ports[i] = d.port(route)
+	}
+	d.cores = core.New(e, cfg.Config, ports, pool)
+	d.dma = dma.New(e, cfg.DMA, d.port(route), hw.Source(src.dma))
+	d.queues = queue.New(e, cfg.Queue, queue.Parts{Port: d.port(route), Source: hw.Source(src.queue),
+		Copier: d.dma, Computer: d.cores, Raise: d.function.Raise, Event: d.event})
+	d.mgmt = mgmt.New(e, cfg.Mgmt, mgmt.Parts{Event: d.event, Sensors: d.sensors, CoreHz: cfg.Core.Clock})
+	d.macs, d.memoryBytes = find(&e.Stats, []string{"core.macs"}), find(&e.Stats, []string{"dram.read_bytes", "dram.write_bytes"})
+	d.registers()
+	d.function.OnReset(d.functionReset)
+	return d
+}
+
+// route sends a translated request to device memory or to the bus.
+func (d *Device) route(r *hw.Request) {
+	if r.Space == hw.Device {
+		d.dram.Submit(r)
+		return
+	}
+	d.function.Submit(r)
+}
+
+// port returns a requester's way through the device MMU.
+func (d *Device) port(route hw.Target) hw.Target {
+	return &port{d: d, mmu: d.mmu.NewPort(route), route: route}
+}
+
+// registers maps BAR0 and BAR2.
+func (d *Device) registers() {
+	d.ident, d.trans, d.tele = newIdent(d), newTranslation(d), newTelemetry(d)
+	queues, bells := d.queues.Files()
+	d.bar0.Map(d.ident.regs)
+	d.bar0.Map(d.trans.regs)
+	d.bar0.Map(d.tele.regs)
+	d.bar0.Map(d.mgmt.File())
+	d.bar0.Map(queues...)
+	d.bar0.Map(bells...)
+	d.wake = d.e.Register("register access", func(uint64) { d.answered() })
+	d.resets.init(d)
+	d.function.BAR(abi.BARRegisters, abi.RegistersSize, false, d.serveRegisters)
+	d.function.BAR(abi.BARMemory, uint64(window(d.cfg.DRAM.Size)), true, d.serveMemory)
+}
+
+// serveRegisters is an access to BAR0. Before the management controller is up
+// only its own block and identification take writes.
+func (d *Device) serveRegisters(r *hw.Request) {
+	r.Status = hw.OK
+	switch {
+	case r.Op == hw.Read:
+		d.bar0.Read(r.Addr, r.Data)
+	case d.mgmt.Ready() || r.Addr < abi.BaseMMU || r.Addr >= abi.BaseMgmt && r.Addr < abi.BaseQueues:
+		d.bar0.Write(r.Addr, r.Data)
+	}
+	d.access = append(d.access, r)
+	d.e.After(0, sim.Call{H: d.wake})
+}
+
+func (d *Device) answered() {
+	r := d.access[0]
+	d.access = append(d.access[:0], d.access[1:]...)
+	d.e.Fire(r.Done)
+}
+
+// serveMemory is an access to BAR2: device memory, beside the device MMU.
+func (d *Device) serveMemory(r *hw.Request) {
+	r.Space, r.Source = hw.Device, hw.Source(d.cfg.sources().memory)
+	d.dram.Submit(r)
+}
+
+// event sets bits of IRQ_CAUSE and raises vector 0 for those that are unmasked.
+func (d *Device) event(cause uint64) { d.ident.event(cause) }
+
+// Function returns the device as its host sees it.
+func (d *Device) Function() *pcie.Function { return d.function }
+
+// Memory is the zero-time back door to device memory.
+func (d *Device) Memory() *mem.Store { return d.store }
+
+// Queues, Cores, DRAM, DMA and MMU give reports their blocks.
+func (d *Device) Queues() *queue.Unit { return d.queues }
+
+// Cores returns the compute complex.
+func (d *Device) Cores() *core.Complex { return d.cores }
+
+// DRAM returns device memory's controller.
+func (d *Device) DRAM() *mem.DRAM { return d.dram }
+
+// DMA returns the copy engines.
+func (d *Device) DMA() *dma.Engine { return d.dma }
+
+// Registers returns BAR0 for dumps.
+func (d *Device) Registers() *reg.Space { return &d.bar0 }
+
+// Idle returns an error for each block that has something outstanding.
+func (d *Device) Idle() error {
+	return errors.Join(d.queues.Idle(), d.dma.Idle(), d.cores.Idle(), d.dram.Idle())
+}

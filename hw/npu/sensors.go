@@ -1,0 +1,40 @@
+package npu
+
+import "github.com/presi-sim/presi/sim"
+
+// Coefficients of the power model. They give a plausible figure to drivers that
+// read sensors; no measurement backs them and no report uses them.
+const (
+	staticMW     = 2000 // leakage and clocks of the device
+	macPJ        = 1    // a bf16 multiply-add with its operand traffic in the array, some 7 nm
+	memoryBytePJ = 32   // device memory, 4 pJ a bit (O'Connor et al., MICRO 2017, HBM2)
+	ambientMC    = 35_000
+	milliKperMW  = 4 // thermal resistance of 4 K/W
+)
+
+// activity is what the power model last saw.
+type activity struct {
+	at          sim.Time
+	macs, bytes int64
+	powerMW     uint32
+}
+
+// sensors returns temperature and power, from the activity since the last call
+// at an earlier instant; the temperature is that of the steady state.
+func (d *Device) sensors() (temperatureMC, powerMW uint32) {
+	a := &d.activity
+	macs, bytes := total(d.macs), total(d.memoryBytes)
+	if now := d.e.Now(); now > a.at {
+		// 1 pJ in 1 ps is 1 W.
+		dynamic := float64((macs-a.macs)*macPJ+(bytes-a.bytes)*memoryBytePJ) / float64(now-a.at) * 1000
+		*a = activity{now, macs, bytes, staticMW + uint32(dynamic)}
+	}
+	return ambientMC + milliKperMW*a.powerMW, a.powerMW
+}
+
+func total(values []*int64) (sum int64) {
+	for _, v := range values {
+		sum += *v
+	}
+	return sum
+}

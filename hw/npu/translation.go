@@ -1,0 +1,95 @@
+package npu
+
+import (
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/reg"
+	"github.com/presi-sim/presi/sim"
+)
+
+// translation is the MMU block: it binds the device MMU to its registers.
+// Invalidations take sequence numbers in the order of INV_CMD and are reported
+// in that order.
+type translation struct {
+	d     *Device
+	regs  *reg.File
+	r     map[string]reg.Ref // by name, at construction and in control accesses alone
+	asked uint32
+	done  uint32
+	ended map[uint32]bool // finished before an earlier one
+	call  sim.Handler
+	fault sim.Handler
+}
+
+// faultLog2Max bounds FAULT_LOG2.
+const faultLog2Max = 16
+
+func newTranslation(d *Device) *translation {
+	t := &translation{d: d, regs: reg.NewFile(abi.MMU), r: map[string]reg.Ref{}, ended: map[uint32]bool{}}
+	for _, row := range abi.MMU.Registers {
+		t.r[row.Name] = t.regs.Ref(row.Name)
+	}
+	t.call = d.e.Register("mmu invalidated", func(n uint64) { t.finish(uint32(n)) })
+	t.fault = d.e.Register("mmu fault", func(uint64) { t.faulted() })
+	d.mmu.Faults().OnFault(sim.Call{H: t.fault})
+	on := func(name string, fn func(v uint64)) {
+		t.regs.OnWrite(name, func(_ int, _, v uint64) { fn(v) })
+	}
+	on("CTX_BASE_HI", func(uint64) { d.mmu.SetContextTable(t.wide("CTX_BASE"), abi.MaxContexts) })
+	on("INV_CMD", func(uint64) { t.invalidate() })
+	on("FAULT_LOG2", t.enableFaults)
+	on("FAULT_HEAD", func(v uint64) { d.mmu.Faults().SetHead(uint32(v)) })
+	t.regs.OnWrite("FAULT_STATUS", func(_ int, old, v uint64) {
+		if v != old {
+			d.mmu.Faults().ClearErrors()
+		}
+	})
+	t.regs.OnRead("INV_DONE", func(int) uint64 { return uint64(t.done) })
+	t.regs.OnRead("FAULT_TAIL", func(int) uint64 { return uint64(d.mmu.Faults().Tail()) })
+	return t
+}
+
+func (t *translation) get(name string) uint64 { return t.regs.Get(t.r[name], 0) }
+
+// wide joins a pair of registers.
+func (t *translation) wide(name string) uint64 { return t.get(name+"_HI")<<32 | t.get(name+"_LO") }
+
+func (t *translation) invalidate() {
+	t.asked++
+	asid := t.get("INV_ASID")
+	t.d.mmu.Invalidate(uint16(asid), t.wide("INV_ADDR"), t.wide("INV_SIZE"), asid == 0xffffffff,
+		sim.Call{H: t.call, Arg: uint64(t.asked)})
+}
+
+// finish reports invalidations in the order in which they were asked for.
+func (t *translation) finish(n uint32) {
+	t.ended[n] = true
+	for t.ended[t.done+1] {
+		t.done++
+		delete(t.ended, t.done)
+	}
+}
+
+func (t *translation) enableFaults(log2 uint64) {
+	log2 = min(log2, faultLog2Max)
+	t.d.mmu.Faults().Configure(t.wide("FAULT_BASE"), uint(log2), log2 > 0)
+}
+
+// faulted is a record written, or lost.
+func (t *translation) faulted() {
+	f := t.d.mmu.Faults()
+	var status uint64
+	if f.Overflow() {
+		status |= 1
+	}
+	if f.MemoryFault() {
+		status |= 2
+	}
+	t.regs.Set(t.r["FAULT_STATUS"], 0, status)
+	t.d.event(abi.CauseFault)
+}
+
+func (t *translation) reset() {
+	t.regs.Reset()
+	t.asked, t.done = 0, 0
+	clear(t.ended)
+}
