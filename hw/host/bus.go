@@ -13,9 +13,7 @@ import (
 type Bus struct {
 	kernel
 	*Host
-	bars [6]uint64
-	free []*access
-	done sim.Handler
+	bars [6]uint64 // sizes, once asked for
 }
 
 // access is a posted write on its way, with its bytes.
@@ -26,8 +24,7 @@ type access struct {
 }
 
 func newBus(h *Host) *Bus {
-	b := &Bus{kernel: kernel{h.e, &h.cfg}, Host: h}
-	return b
+	return &Bus{kernel: kernel{h.e, &h.cfg}, Host: h}
 }
 
 // Address implements hw.Bus.

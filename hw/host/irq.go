@@ -42,7 +42,7 @@ func (x *irqs) request(v int, name string, handler func()) error {
 	if x.vectors[v] != nil {
 		return fmt.Errorf("%w: vector %d belongs to %s", hw.ErrNoVector, v, x.vectors[v].name)
 	}
-	w := &vector{name: name, handler: handler, wake: x.k.e.NewWaitQueue()}
+	w := &vector{name: name, handler: handler, wake: x.k.engine.NewWaitQueue()}
 	x.vectors[v] = w
 	x.k.Spawn("irq/"+name, true, func() { x.serve(v, w) })
 	return nil

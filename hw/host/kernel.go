@@ -7,30 +7,30 @@ import (
 
 // kernel gives drivers the clock and threads of the simulation.
 type kernel struct {
-	e   *sim.Engine
-	cfg *Config
+	engine *sim.Engine
+	costs  *Config
 }
 
-func (k kernel) Now() int64 { return k.e.Now().Nanoseconds() }
+func (k kernel) Now() int64 { return k.engine.Now().Nanoseconds() }
 
-func (k kernel) Sleep(ns int64) { k.e.Sleep(sim.Time(ns) * sim.Nanosecond) }
+func (k kernel) Sleep(ns int64) { k.engine.Sleep(sim.Time(ns) * sim.Nanosecond) }
 
 func (k kernel) Charge(c hw.Cost) {
-	if d := k.cfg.cost(c); d > 0 {
-		k.e.Sleep(d)
+	if d := k.costs.cost(c); d > 0 {
+		k.engine.Sleep(d)
 	}
 }
 
 func (k kernel) Spawn(name string, daemon bool, fn func()) {
-	p := k.e.Go(name, func(*sim.Proc) { fn() })
+	p := k.engine.Go(name, func(*sim.Proc) { fn() })
 	if daemon {
 		p.Daemon()
 	}
 }
 
-func (k kernel) NewMutex() hw.Mutex { return k.e.NewMutex() }
+func (k kernel) NewMutex() hw.Mutex { return k.engine.NewMutex() }
 
-func (k kernel) NewWaitQueue() hw.WaitQueue { return waitQueue{k.e, k.e.NewWaitQueue()} }
+func (k kernel) NewWaitQueue() hw.WaitQueue { return waitQueue{k.engine, k.engine.NewWaitQueue()} }
 
 type waitQueue struct {
 	e *sim.Engine
@@ -51,7 +51,7 @@ func (w waitQueue) WaitUntil(why string, ns int64) bool {
 // Timer runs fn in a thread of its own after ns.
 func (k kernel) Timer(name string, ns int64, fn func()) (stop func() bool) {
 	stopped, ran := false, false
-	q := k.e.NewWaitQueue()
+	q := k.engine.NewWaitQueue()
 	k.Spawn(name, true, func() {
 		if stopped || q.WaitFor("its time", sim.Time(ns)*sim.Nanosecond) || stopped {
 			return
