@@ -110,11 +110,12 @@ type ATSResponse struct {
 	PBMT          uint8
 }
 
-// atsCompleterAbort and atsNoAccess are the causes by which a translation
-// request is answered (specification, "PCIe ATS translation request handling").
+// atsAnswer returns the status by which a cause answers a translation request
+// (specification, "PCIe ATS translation request handling").
 func atsAnswer(cause Cause) string {
 	switch cause {
-	case FetchAccessFault, LoadAccessFault, StoreAccessFault, PDTAccessFault, PDTMisconfigured, PTCorrupted, PDTCorrupted:
+	case FetchAccessFault, LoadAccessFault, StoreAccessFault, PDTAccessFault, PDTMisconfigured,
+		DDTCorrupted, PDTCorrupted, PTCorrupted:
 		return "ca"
 	case FetchPageFault, LoadPageFault, StorePageFault, FetchGuestFault, LoadGuestFault, StoreGuestFault, PDTNotValid:
 		return "ok"
@@ -138,7 +139,7 @@ func (x *translation) atsResponse() ATSResponse {
 		}
 	}
 	r.R = granted&CanRead != 0
-	r.W = granted&CanWrite != 0 && !x.t.NoWrite
+	r.W = granted&CanWrite != 0
 	r.X = r.R && x.t.Exec && granted&CanExec != 0
 	return r
 }

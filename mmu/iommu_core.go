@@ -30,6 +30,7 @@ type iommuCore struct {
 	ddt     *dirCache[deviceContext]
 	pdt     *dirCache[processContext]
 
+	ignored    uint32 // device id bits not checked under a one-level directory
 	generation uint64 // grows with each invalidation: earlier walks are stale
 
 	// kick asks the face to run a machine that has work.
@@ -117,7 +118,7 @@ func (c *iommuCore) mode() uint64 { return c.ddtp & ddtpMode }
 // means that the address is not translated.
 func (c *iommuCore) lookup(t *Transaction) (e *Entry, identity bool) {
 	switch mode := c.mode(); {
-	case mode == DDTOff || tooWide(t.DID, mode):
+	case mode == DDTOff || c.tooWide(t.DID):
 		return nil, false
 	case mode == DDTBare:
 		return nil, true

@@ -182,9 +182,20 @@ func (t *Transaction) refused(d *deviceContext) bool {
 }
 
 // tooWide reports whether a device id does not fit the directory's levels.
-func tooWide(did uint32, mode uint64) bool {
-	return mode == DDT1Level && did>>7 != 0 || mode == DDT2Level && did>>16 != 0
+func (c *iommuCore) tooWide(did uint32) bool {
+	switch c.mode() {
+	case DDT1Level:
+		return did&^c.ignored>>7 != 0
+	case DDT2Level:
+		return did>>16 != 0
+	}
+	return false
 }
+
+// modelIgnores is what the executable model behind the recorded scenarios does
+// not look at in a device id under a one-level directory: bit 15, the top of
+// DDI[1]. The specification wants it zero; only a replay ignores it.
+const modelIgnores = 1 << 15
 
 // spaceOf returns the address space of a transaction whose contexts are known.
 func spaceOf(t *Transaction, d *deviceContext, p *processContext) (s space) {

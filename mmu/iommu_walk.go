@@ -51,8 +51,17 @@ func (x *translation) Begin(t Transaction) {
 	x.next = (*translation).start
 }
 
-// Resume implements machine.
-func (x *translation) Resume(op *MemOp) bool { return x.next(x, op) }
+// Resume implements machine. An access beyond the physical address size fails
+// without being made.
+func (x *translation) Resume(op *MemOp) bool {
+	for x.next(x, op) {
+		if op.Addr>>(x.c.caps>>capPAS&0x3f) == 0 {
+			return true
+		}
+		op.Status = hw.Unsupported
+	}
+	return false
+}
 
 func (x *translation) stop(cause Cause) bool {
 	x.Cause, x.Status = cause, hw.Unsupported
@@ -68,7 +77,7 @@ func (x *translation) start(op *MemOp) bool {
 	switch mode := x.c.mode(); {
 	case mode == DDTOff:
 		return x.stop(AllDisallowed)
-	case mode == DDTBare && x.t.AT != Untranslated, tooWide(x.t.DID, mode):
+	case mode == DDTBare && x.t.AT != Untranslated, x.c.tooWide(x.t.DID):
 		return x.stop(TypeDisallowed)
 	case mode == DDTBare:
 		return x.pass()

@@ -220,11 +220,8 @@ func (w *Walk) leafFirst(op *MemOp) bool {
 // atsPerm takes away what a translation request's privilege may not have.
 func (w *Walk) atsPerm(perm Perm) Perm {
 	user := perm&UserPage != 0
-	switch {
-	case w.Priv && user && !w.SUM, !w.Priv && !user:
+	if w.Priv && user && (!w.SUM || w.ATS.Exec) || !w.Priv && !user {
 		return perm &^ (CanRead | CanWrite | CanExec)
-	case w.Priv && user:
-		return perm &^ CanExec
 	}
 	return perm
 }
