@@ -1,0 +1,158 @@
+package core
+
+import (
+	"math/bits"
+
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// ArraySpec is one product for the array: Groups times M×K by K×N.
+type ArraySpec struct {
+	M, K, N    int64
+	Groups     int64 // 0 is 1
+	Line       int64 // rows of M that follow each other without a break (an image row's pixels); 0: all
+	Type       abi.DType
+	Dataflow   Dataflow
+	Accumulate bool // onto partial sums that are in the scratchpad
+}
+
+// ArrayCost is what a product takes, in cycles, alone in the array.
+type ArrayCost struct {
+	Preload int64 // before the first row: the first weights
+	Stream  int64 // rows pass
+	Last    int64 // of Stream: the last fold, in which the next product may load its weights
+	Drain   int64 // from the last row's entry to the last result
+}
+
+// Cycles returns the product's latency.
+func (c ArrayCost) Cycles() int64 { return c.Preload + c.Stream + c.Drain }
+
+// MACs returns the multiply-accumulates of the product.
+func (s *ArraySpec) MACs() int64 { return max(s.Groups, 1) * s.M * s.K * s.N }
+
+// extents returns the stationary operand's extents on rows and columns of the
+// array, and how many vectors stream past it.
+func (s *ArraySpec) extents() (sr, sc, t int64) {
+	switch s.Dataflow {
+	case abi.OutputStationary:
+		return s.M, s.N, s.K
+	case abi.InputStationary:
+		return s.K, s.M, s.N
+	}
+	return s.K, s.N, s.M
+}
+
+// Cycles returns the latency of a product alone in the array.
+//
+// ScaleSim: with F folds of R×C, os F·(R+C+T−2)−1, ws and is F·(2R+C+T−2)−1
+// (SCALE-Sim v3's closed forms).
+//
+// DoubleBuffered: shadow registers take the next fold's operand, one array row
+// a cycle, while the present one computes: a fold takes max(T, R) cycles, the
+// first is loaded in R before, and R+C−2 cycles after the last row the last
+// sum has left the array. Output-stationary folds move their sums out the same
+// way: R cycles, behind the next fold's back.
+//
+// A group of a grouped product is a product of its own: its folds follow those
+// of the group before.
+func (c *ArrayConfig) Cycles(s ArraySpec) int64 { return c.Cost(&s).Cycles() }
+
+// Cost returns the phases of a product. It is a pure function.
+func (c *ArrayConfig) Cost(s *ArraySpec) ArrayCost {
+	sr, sc, t := s.extents()
+	r, w := int64(c.Rows), int64(c.Cols)
+	folds := ceilDiv(sr, r) * ceilDiv(sc, w)
+	groups, rate := max(s.Groups, 1), c.rate(s.Type)
+	if c.Overlap == ScaleSim {
+		skew := r + w - 2
+		if s.Dataflow != abi.OutputStationary {
+			skew += r
+		}
+		one := folds*(skew+t*rate) - 1
+		return ArrayCost{Stream: groups * one}
+	}
+	last := c.stream(s, t) * rate
+	cost := ArrayCost{
+		Preload: int64(c.SetupCycles) + r*rate,
+		Stream:  (groups*folds-1)*max(last, r*rate) + last,
+		Last:    last,
+		Drain:   r + w - 2,
+	}
+	if s.Dataflow == abi.OutputStationary {
+		cost.Drain += r
+		if !s.Accumulate {
+			cost.Preload = int64(c.SetupCycles)
+		}
+	}
+	return cost
+}
+
+// stream returns the cycles of t vectors passing a stationary operand: with
+// weights in the array, each line is cut into instructions of BurstRows rows
+// that take BurstCycles at least.
+func (c *ArrayConfig) stream(s *ArraySpec, t int64) int64 {
+	if s.Dataflow != abi.WeightStationary || c.BurstRows == 0 && c.BurstCycles == 0 {
+		return t
+	}
+	line := t
+	if s.Line > 0 && s.Line < t {
+		line = s.Line
+	}
+	return t/line*c.bursts(line) + c.bursts(t%line)
+}
+
+func (c *ArrayConfig) bursts(rows int64) int64 {
+	if rows == 0 {
+		return 0
+	}
+	burst, least := int64(c.BurstRows), int64(c.BurstCycles)
+	if burst == 0 {
+		return max(rows, least)
+	}
+	n := rows / burst * max(burst, least)
+	if rest := rows % burst; rest > 0 {
+		n += max(rest, least)
+	}
+	return n
+}
+
+// rate returns the cycles a row of operands of type t takes.
+func (c *ArrayConfig) rate(t abi.DType) int64 {
+	if t == abi.F32 {
+		return int64(c.F32Cycles)
+	}
+	return 1
+}
+
+// traffic returns the scratchpad bytes that a product moves: the stationary
+// operand once a fold, the streaming one once for each column of folds, and
+// 4-byte sums written once for each pass over the depth. The adders that
+// accumulate sit at the banks, so that a partial sum costs its write.
+func (c *ArrayConfig) traffic(s *ArraySpec) int64 {
+	r, w := int64(c.Rows), int64(c.Cols)
+	size := int64(s.Type.Size())
+	a, b, sums := s.M*s.K*size, s.K*s.N*size, s.M*s.N*4
+	switch s.Dataflow {
+	case abi.OutputStationary:
+		a, b = a*ceilDiv(s.N, w), b*ceilDiv(s.M, r)
+		if s.Accumulate {
+			sums *= 2
+		}
+	case abi.InputStationary:
+		b, sums = b*ceilDiv(s.M, w), sums*ceilDiv(s.K, r)
+	default:
+		a, sums = a*ceilDiv(s.N, w), sums*ceilDiv(s.K, r)
+	}
+	return max(s.Groups, 1) * (a + b + sums)
+}
+
+// ceilDiv returns ⌈a/b⌉ for a ≥ 0, b > 0.
+func ceilDiv(a, b int64) int64 { return (a + b - 1) / b }
+
+// mulDiv returns ⌊a·b/c⌋ with a 128-bit intermediate; a, b ≥ 0, c > 0, and the
+// result must fit.
+func mulDiv(a, b, c int64) int64 {
+	hi, lo := bits.Mul64(uint64(a), uint64(b))
+	q, _ := bits.Div64(hi, lo, uint64(c))
+	return int64(q)
+}

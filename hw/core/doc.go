@@ -1,0 +1,60 @@
+// Package core is the compute complex: cores of a sequencer, a systolic array,
+// a vector unit, a banked scratchpad and a load and a store unit.
+//
+// A launch brings a kernel descriptor (abi.Kernel). The sequencer checks it,
+// splits it over the cores of its mask, and expands it lazily into
+// micro-operations of four units that run in order, each on its own, and wait
+// for one another. Memory cost and host cost follow tiles and requests, never
+// cycles.
+//
+// # Order between units
+//
+// A unit starts its next micro-operation when it is free and everything that
+// operation waits for has happened. Descriptors use the units' own completion
+// counts as tokens ("the load unit has finished 17 operations"), which cannot
+// run out and need no semaphore a slot; a PROGRAM uses the 16 counting
+// semaphores of abi.MicroOp. Load and store units are free again when the last
+// request of an operation has been issued, and complete in order; the array
+// takes the next operation while the last weight tile of the one before still
+// streams (Overlap DoubleBuffered).
+//
+// # Slots
+//
+// Each operand owns Kernel.Buffers slots of equal size in the scratchpad, from
+// Kernel.Spad on. With tiles clamped to the extents (m = min(TileM, rows) and
+// so on), sizes in bytes, each rounded up to a multiple of 64:
+//
+//	GEMM    input     m · k · size(InType)
+//	        weights   k · n · size(InType)
+//	        output    m · n · 4
+//	        residual  m · n · size(OutType)
+//	CONV    input     ih · iw · k·g · size(InType)
+//	        weights   R · S · k · n · size(InType)
+//	        output    m · w · n · 4
+//	        residual  m · w · n · size(OutType)
+//	VECTOR  input     m · n · size(InType); pools: ih · iw · n · size(InType)
+//	        weights   m · n · size(InType) (add, sub, mul only)
+//	        output    m · n · size(OutType); reductions m · size(OutType);
+//	                  pools: m · w · n · size(OutType)
+//
+// where m, n, k, w are TileM, TileN, TileK, TileW, ih = (m−1)·StrideH +
+// (R−1)·DilH + 1, iw = (w−1)·StrideW + (S−1)·DilW + 1, and g is the number of
+// groups a tile spans (1 without groups). The output slot of GEMM and CONV
+// holds 32-bit accumulators; the vector unit converts them in place, row by
+// row. Operands that a kernel does not have need no slot. The ranges
+// [Spad[i], Spad[i] + Buffers[i]·slot) must lie in the scratchpad and must not
+// overlap; Spad[i] is a multiple of 64. Slots are filled in turn; a tile that
+// is still in one is not loaded again. Bias and ColScale vectors live in the
+// vector unit's own parameter memory: at most MaxParamCols columns a tile.
+//
+// Tiles beyond that: TileN 0 means all columns in VECTOR; softmax, norms and
+// reductions need all columns in a tile. With Groups > 1 a CONV tile lies
+// within one group (TileN ≤ filters a group) or spans whole groups (TileN a
+// multiple of it, TileK all channels of a group). TileW 0 means all columns.
+//
+// # Splitting
+//
+// Of n cores in the mask, the i-th takes elements [⌊i·X/n⌋, ⌊(i+1)·X/n⌋) of the
+// split axis: rows (output rows), columns (filters, in whole groups when there
+// are groups), or batches (outer × batch; images).
+package core

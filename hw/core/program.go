@@ -1,0 +1,261 @@
+package core
+
+import (
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/sim"
+)
+
+// programExpander feeds the units from the micro-operations of a PROGRAM, which
+// it fetches from memory in chunks, checks, and appends in their order; a unit's
+// full queue holds up what follows. The i-th core of the mask runs the
+// operations at operand 0's Addr + i·BatchStride.
+//
+// In a PROGRAM int8 values count as they are (scale 1). VecMap of int32 multiplies
+// by Param (0 is 1); norms have no scale and no bias of their own; batch norm,
+// gather and pools do not exist. A result may lie exactly over an input of the
+// same type and otherwise must not overlap it. A SpadStride of 0 means packed
+// rows.
+type programExpander struct {
+	c       *core
+	addr    uint64 // of the first operation in chunk
+	left    int64  // operations not fetched yet
+	have    int64  // operations in chunk, of which the first used are appended
+	used    int64
+	pending bool
+	base    hw.Bill
+	sent    sim.Time
+	req     hw.Request
+	chunk   [64 * abi.MicroOpSize]byte
+}
+
+func (g *programExpander) init(c *core, name string) {
+	g.c = c
+	g.req.Done = sim.Call{H: c.e.Register(name, g.arrive)}
+}
+
+func (g *programExpander) reset(p *plan, i int64) expander {
+	o := &p.k.Operands[0]
+	g.addr, g.left = o.Addr+uint64(i)*o.BatchStride, int64(p.k.Dims[abi.DimMicroOps])
+	g.have, g.used, g.pending = 0, 0, false
+	return g
+}
+
+// position is the address of the next operation to append.
+func (g *programExpander) position() uint64 { return g.addr + uint64(g.used)*abi.MicroOpSize }
+
+// fill implements expander.
+func (g *programExpander) fill(c *core) bool {
+	for !g.pending {
+		if g.used == g.have {
+			if g.left == 0 {
+				return true
+			}
+			g.fetch()
+			break
+		}
+		var m abi.MicroOp
+		at := g.used * abi.MicroOpSize
+		if m.Decode(g.chunk[at:]) != abi.StatusOK || !c.sound(&m) {
+			c.run.stop(abi.StatusBadDescriptor, g.position())
+			break
+		}
+		if !c.append(&m) {
+			break
+		}
+		g.used++
+	}
+	return false
+}
+
+// fetch reads the next chunk, up to a multiple of the largest request.
+func (g *programExpander) fetch() {
+	c := g.c
+	g.addr = g.position()
+	most := min(c.cfg.Core.RequestBytes, sim.Bytes(len(g.chunk)))
+	n := int64(most) - int64(g.addr&uint64(most-1))
+	n = min(n, g.left*abi.MicroOpSize)
+	g.have, g.used, g.left = n/abi.MicroOpSize, 0, g.left-n/abi.MicroOpSize
+	g.pending, g.base, g.sent = true, c.bill, c.e.Now()
+	done := g.req.Done
+	g.req = hw.Request{Op: hw.Read, Space: hw.Context, Source: c.source(), Exec: true, ASID: c.run.launch.ASID,
+		Addr: g.addr, Bytes: n, Data: g.chunk[:n], Done: done}
+	c.inflight++
+	c.port.Submit(&g.req)
+}
+
+func (g *programExpander) arrive(uint64) {
+	c, r := g.c, &g.req
+	g.pending = false
+	c.inflight--
+	c.total.LoadBytes += r.Bytes
+	c.total.LoadRequests++
+	if r.Zero {
+		clear(r.Data)
+	}
+	if r.Status != hw.OK {
+		c.run.stop(statusOf[r.Status], r.FaultAddr)
+	}
+	if c.stopped() {
+		c.settle()
+		return
+	}
+	d := c.e.Now() - g.sent
+	o := memOp{waited: d, stalled: min(r.Stalled, d)}
+	if r.Remote {
+		o.remote = d - o.stalled
+	}
+	o.bill, o.start = g.base, g.sent
+	c.bill = o.path(c.e.Now())
+	c.advance()
+}
+
+// append puts a checked operation into its unit's queue, if there is room.
+func (c *core) append(m *abi.MicroOp) bool {
+	switch m.Unit {
+	case abi.UnitLoad:
+		return appendTransfer(&c.load.queue, m, m.InType)
+	case abi.UnitStore:
+		return appendTransfer(&c.store.queue, m, m.OutType)
+	case abi.UnitArray:
+		return c.appendProduct(m)
+	}
+	return c.appendVector(m)
+}
+
+func appendTransfer(q *ring[memOp], m *abi.MicroOp, t abi.DType) bool {
+	if q.free() == 0 {
+		return false
+	}
+	o, _ := q.push()
+	o.wait, o.post = m.Wait, m.Post
+	o.transfer = transfer{addr: m.Mem, planes: 1, rows: int64(m.Rows), rowBytes: int64(m.Cols) * int64(t.Size()),
+		rowStride: uint64(m.MemStride)}
+	o.packed(int64(m.Spad[0]))
+	if m.SpadStride != 0 {
+		o.spadRow = int64(m.SpadStride)
+	}
+	return true
+}
+
+func (c *core) appendProduct(m *abi.MicroOp) bool {
+	if c.array.queue.free() == 0 {
+		return false
+	}
+	o, _ := c.array.queue.push()
+	o.wait, o.post = m.Wait, m.Post
+	o.spec = c.productOf(m)
+	o.a, o.b, o.c = int64(m.Spad[0]), int64(m.Spad[1]), int64(m.Spad[2])
+	o.transB = m.Flags&abi.MicroTransB != 0
+	return true
+}
+
+func (c *core) productOf(m *abi.MicroOp) ArraySpec {
+	return ArraySpec{M: int64(m.Rows), K: int64(m.Depth), N: int64(m.Cols), Type: m.InType,
+		Dataflow: c.cfg.Array.Dataflow, Accumulate: m.Flags&abi.MicroAccumulate != 0}
+}
+
+func (c *core) appendVector(m *abi.MicroOp) bool {
+	if c.vector.queue.free() == 0 {
+		return false
+	}
+	o, _ := c.vector.queue.push()
+	o.wait, o.post = m.Wait, m.Post
+	o.op, o.in, o.out, o.act = m.Op, m.InType, m.OutType, m.Act
+	o.rows, o.cols, o.valid, o.param = int64(m.Rows), int64(m.Cols), int64(m.Cols), m.Param
+	o.x, o.y, o.z = int64(m.Spad[0]), int64(m.Spad[1]), int64(m.Spad[2])
+	o.residual, o.params = -1, -1
+	if m.InType == abi.I32 {
+		o.op, o.scales[0] = opEpilogue, m.Param
+	}
+	return true
+}
+
+// sound holds an operation against the machine: types, ranges, overlaps, size of
+// the work.
+func (c *core) sound(m *abi.MicroOp) bool {
+	if m.Unit != abi.UnitArray && m.Flags != 0 {
+		return false
+	}
+	if m.Rows == 0 {
+		return true
+	}
+	switch m.Unit {
+	case abi.UnitLoad:
+		return c.soundTransfer(m, int64(m.InType.Size()))
+	case abi.UnitStore:
+		return c.soundTransfer(m, int64(m.OutType.Size())) &&
+			(m.Rows == 1 || int64(m.MemStride) >= int64(m.Cols)*int64(m.OutType.Size()))
+	case abi.UnitArray:
+		return c.soundProduct(m)
+	}
+	return c.soundVector(m)
+}
+
+func (c *core) soundTransfer(m *abi.MicroOp, size int64) bool {
+	row, stride := int64(m.Cols)*size, int64(m.SpadStride)
+	if stride == 0 {
+		stride = row
+	}
+	last := mulSat(int64(m.Rows)-1, stride)
+	return m.Cols > 0 && stride >= row && last+row+int64(m.Spad[0]) <= int64(c.cfg.Scratchpad.Size) &&
+		reach(m.Mem, uint64(row), [2]uint64{uint64(m.Rows), uint64(m.MemStride)})
+}
+
+// mulSat multiplies counts and stays at 2⁶⁰ when the product is beyond.
+func mulSat(a, b int64) int64 {
+	if a != 0 && b > (1<<60)/a {
+		return 1 << 60
+	}
+	return a * b
+}
+
+func (c *core) soundProduct(m *abi.MicroOp) bool {
+	rows, cols, depth, size := int64(m.Rows), int64(m.Cols), int64(m.Depth), int64(m.InType.Size())
+	a := span{int64(m.Spad[0]), mulSat(mulSat(rows, depth), size)}
+	b := span{int64(m.Spad[1]), mulSat(mulSat(cols, depth), size)}
+	z := span{int64(m.Spad[2]), mulSat(mulSat(rows, cols), 4)}
+	if !tensorType(m.InType) || cols == 0 || depth == 0 || !c.holds(a, b, z) || z.meets(a) || z.meets(b) ||
+		mulSat(mulSat(rows, cols), depth) > maxTileWork {
+		return false
+	}
+	return c.cfg.Array.Cycles(c.productOf(m)) <= maxTileCycles
+}
+
+func (c *core) soundVector(m *abi.MicroOp) bool {
+	rows, cols, in, out := int64(m.Rows), int64(m.Cols), int64(m.InType.Size()), int64(m.OutType.Size())
+	switch {
+	case m.Op == abi.VecBatchNorm || m.Op == abi.VecGather || isPool(m.Op):
+		return false
+	case m.Op == abi.VecTranspose && m.InType != m.OutType:
+		return false
+	case m.Op != abi.VecTranspose && !(tensorType(m.OutType) && (tensorType(m.InType) || m.InType == abi.I32 && m.Op == abi.VecMap)):
+		return false
+	}
+	n := mulSat(rows, cols)
+	x, y, z := span{int64(m.Spad[0]), mulSat(n, in)}, span{int64(m.Spad[1]), 0}, span{int64(m.Spad[2]), mulSat(n, out)}
+	if isBinary(m.Op) {
+		y.n = x.n
+	}
+	if isReduce(m.Op) {
+		z.n = mulSat(rows, out)
+	}
+	inPlace := m.InType == m.OutType && !isReduce(m.Op) && m.Op != abi.VecTranspose
+	clear := func(s span) bool { return !z.meets(s) || inPlace && z == s }
+	return cols > 0 && c.holds(x, y, z) && clear(x) && clear(y)
+}
+
+// span is a range of the scratchpad.
+type span struct{ at, n int64 }
+
+func (s span) meets(t span) bool { return s.n > 0 && t.n > 0 && s.at < t.at+t.n && t.at < s.at+s.n }
+
+// holds reports whether the ranges lie in the scratchpad.
+func (c *core) holds(spans ...span) bool {
+	for _, s := range spans {
+		if s.at+s.n > int64(c.cfg.Scratchpad.Size) {
+			return false
+		}
+	}
+	return true
+}
