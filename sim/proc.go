@@ -22,6 +22,8 @@ type Proc struct {
 	parked bool
 	exited WaitQueue
 
+	resumer *Proc // who ran when it was resumed, nil for a handler
+
 	// Of the wait that is on, or comes next:
 	ticket uint64 // unique in the engine, so that what is late does not end a later wait
 	why    string
@@ -83,15 +85,9 @@ func (ps *procs) step(p *Proc) {
 	}
 	p.endWait()
 	p.parked = false
-	previous, alive := ps.current, false
-	ps.current = p
-	defer func() { // also when it panics, or a test in it ends itself
-		ps.current = previous
-		if !alive {
-			ps.retire(p)
-		}
-	}()
-	_, alive = p.next()
+	p.resumer, ps.current = ps.current, p
+	p.next()
+	ps.current = p.resumer
 }
 
 // endWait makes everything that still refers to this wait stale.
@@ -108,21 +104,13 @@ func (p *Proc) endWait() {
 	}
 }
 
-func (ps *procs) retire(p *Proc) {
-	p.endWait() // a wait in a deferred call of a killed process
-	p.done, p.parked = true, false
-	ps.all[p.slot] = nil
-	ps.free = append(ps.free, p.slot)
-	p.exited.WakeAll()
-}
-
 // Go starts fn as a process at the current instant, after the current event.
 func (e *Engine) Go(name string, fn func(p *Proc)) *Proc {
 	p := &Proc{e: e, name: name, why: "its start", parked: true}
 	p.exited = WaitQueue{e: e, owner: p}
 	e.procs.enter(p)
 	p.next, p.stop = iter.Pull(func(yield func(struct{}) bool) {
-		defer p.explain()
+		defer p.exit()
 		p.yield = yield
 		fn(p)
 	})
@@ -161,13 +149,25 @@ func (p *ProcessPanic) Error() string {
 // errKilled unwinds a process that Kill ends.
 var errKilled = errors.New("sim: the process was killed")
 
-// explain names the process in its panic; being killed is none.
-func (p *Proc) explain() {
-	switch r := recover(); r {
-	case nil, errKilled:
-	default:
+// exit ends a process whose function has returned, panicked, was killed or
+// called runtime.Goexit, as a test does that fails. It names the process in the
+// panic; being killed is none.
+func (p *Proc) exit() {
+	r := recover()
+	p.retire()
+	if r != nil && r != errKilled {
 		panic(&ProcessPanic{p.name, r, debug.Stack()})
 	}
+}
+
+func (p *Proc) retire() {
+	ps := &p.e.procs
+	p.endWait() // a wait in a deferred call of a killed process
+	p.done, p.parked = true, false
+	ps.current = p.resumer
+	ps.all[p.slot] = nil
+	ps.free = append(ps.free, p.slot)
+	p.exited.WakeAll()
 }
 
 // Daemon marks a process that may wait for ever (an interrupt thread): it does
@@ -273,11 +273,9 @@ func (p *Proc) Kill() {
 	}
 	p.endWait()
 	p.parked = false
-	previous := ps.current
-	ps.current = p
-	defer func() {
-		ps.current = previous
-		ps.retire(p)
-	}()
+	p.resumer, ps.current = ps.current, p
 	p.stop()
+	if !p.done { // it had not begun
+		p.retire()
+	}
 }
