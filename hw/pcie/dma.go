@@ -45,9 +45,13 @@ type segment struct {
 	epoch    uint32
 	index    int64
 	asked    sim.Time
-	barrier  int64 // reads: posted segments that must be visible before
-	tlps     int64 // requests on the wire
-	replies  int64 // completions of a read
+	ended    bool   // writes: done, though not in its turn; reads: given up
+	dropped  bool   // reads: the completions are lost
+	barrier  int64  // reads: posted segments that must be visible before
+	tlps     int64  // requests on the wire
+	replies  int64  // completions of a read
+	older    uint32 // reads outstanding, in the order of sending
+	newer    uint32
 }
 
 // Submit implements hw.Host.
@@ -163,6 +167,7 @@ func (l *Link) sendRead(q *source) bool {
 	si, s := l.newSegment(i, t, addr, n, tlps)
 	s.replies = replies
 	s.req.Done = sim.Call{H: l.handlers.readServed, Arg: uint64(si)}
+	l.watchRead(si, s)
 	l.stats.ReadTLPs += tlps
 	l.up.Send(t.source, sim.Bytes(tlps*(l.wire.read+l.prefix(t))), sim.Call{H: l.handlers.readArrived, Arg: uint64(si)})
 	if t.sent == t.segments {
@@ -183,7 +188,7 @@ func (l *Link) prefix(t *transfer) int64 {
 func (l *Link) newSegment(i uint32, t *transfer, addr uint64, n, tlps int64) (uint32, *segment) {
 	si, s := l.segments.take()
 	s.transfer, s.next, s.epoch, s.index = i, none, l.epoch, t.sent
-	s.asked, s.tlps = l.e.Now(), tlps
+	s.asked, s.tlps, s.ended, s.dropped = l.e.Now(), tlps, false, false
 	if r := t.r; r != nil {
 		s.req = hw.Request{Op: r.Op, Space: r.Space, Source: r.Source, Atomic: r.Atomic, Exec: r.Exec, Priv: r.Priv,
 			ASID: r.ASID, PASID: r.PASID, HasPASID: r.HasPASID, Addr: addr, Bytes: n}
@@ -203,84 +208,6 @@ func (l *Link) newSegment(i uint32, t *transfer, addr uint64, n, tlps int64) (ui
 
 // lost reports whether the link went down since the segment was sent.
 func (l *Link) lost(s *segment) bool { return s.epoch != l.epoch }
-
-// onReadArrived takes a read at the root complex. It must not pass a write that
-// arrived before it, nor one that its source submitted before it.
-func (l *Link) onReadArrived(arg uint64) {
-	s := l.segments.at(uint32(arg))
-	s.barrier = max(l.arrived, l.transfers.at(s.transfer).after)
-	if s.barrier > l.visible {
-		l.hold(uint32(arg), s)
-		return
-	}
-	l.serveRead(uint32(arg), s)
-}
-
-func (l *Link) serveRead(i uint32, s *segment) {
-	if l.lost(s) {
-		s.req.Status, s.req.FaultAddr = hw.Unsupported, s.req.Addr
-		l.e.After(0, sim.Call{H: l.handlers.readServed, Arg: uint64(i)})
-		return
-	}
-	l.root.Submit(&s.req)
-}
-
-// onReadServed sends the completions of a read.
-func (l *Link) onReadServed(arg uint64) {
-	s := l.segments.at(uint32(arg))
-	l.giveBack(&l.nonPosted, s.tlps, l.handlers.nonPostedCredit)
-	back := sim.Call{H: l.handlers.readBack, Arg: arg}
-	switch {
-	case l.lost(s):
-		l.e.After(0, back)
-	case l.lose > 0:
-		l.lose--
-		l.e.At(max(l.e.Now(), s.asked+l.c.CompletionTimeout), sim.Call{H: l.handlers.readTimedOut, Arg: arg})
-	default:
-		n := l.wire.completion * s.replies
-		if s.req.Status == hw.OK {
-			n += s.req.Bytes
-		}
-		l.stats.CompletionTLPs += s.replies
-		l.down.Send(l.transfers.at(s.transfer).source, sim.Bytes(n), back)
-	}
-}
-
-// onReadBack takes the completions at the device.
-func (l *Link) onReadBack(arg uint64) {
-	s := l.segments.at(uint32(arg))
-	switch {
-	case l.lost(s):
-		s.req.Status, s.req.FaultAddr = hw.Unsupported, s.req.Addr
-	case l.e.Now()-s.asked > l.c.CompletionTimeout:
-		l.timeOut(s)
-	}
-	l.retireRead(uint32(arg), s)
-}
-
-func (l *Link) onReadTimedOut(arg uint64) {
-	s := l.segments.at(uint32(arg))
-	l.timeOut(s)
-	l.retireRead(uint32(arg), s)
-}
-
-func (l *Link) timeOut(s *segment) {
-	l.stats.TimeOuts++
-	s.req.Status, s.req.FaultAddr = hw.TimedOut, s.req.Addr
-}
-
-func (l *Link) retireRead(i uint32, s *segment) {
-	l.tags.give(s.tlps)
-	l.completions.give(s.replies)
-	ti := s.transfer
-	t := l.transfers.at(ti)
-	l.merge(t, s)
-	l.segments.give(i)
-	if t.retired == t.segments {
-		l.finish(ti, t)
-	}
-	l.pump()
-}
 
 // giveBack returns credits to the sender, one way later when they are counted at all.
 func (l *Link) giveBack(s *supply, n int64, h sim.Handler) {

@@ -27,6 +27,16 @@ type InOrder interface {
 	WritesInOrder() bool
 }
 
+type inOrder struct{ hw.Target }
+
+func (inOrder) WritesInOrder() bool { return true }
+
+// Ordered says for a target that it keeps writes in order itself.
+func Ordered(t hw.Target) InOrder { return inOrder{t} }
+
+// reporter is a function that takes note of errors in what it asked for.
+type reporter interface{ Inject(Error) Severity }
+
 // Link joins a device and its host. It implements hw.Host for the device.
 //
 // A request is cut into segments within pages. A segment is what travels, costs
@@ -46,6 +56,7 @@ type Link struct {
 	ordered   bool
 	interrupt Interrupter
 	fn        hw.Function
+	report    reporter // fn, when it keeps error registers
 
 	transfers pool[transfer]
 	segments  pool[segment]
@@ -63,7 +74,7 @@ type Link struct {
 
 	order     fifo  // writes and interrupts that are not visible, in order
 	issued    int   // of these from the front: handed over in full
-	inRoot    int   // write segments at the root complex
+	inRoot    fifo  // posted segments handed over, up to the oldest that is not visible
 	submitted int64 // posted segments so far: submitted,
 	arrived   int64 // arrived at the root complex,
 	visible   int64 // visible at the host
@@ -71,10 +82,11 @@ type Link struct {
 	barrier   int64 // the least of what they wait for
 	replies   fifo  // answers to the host that wait likewise
 
+	watch    watch        // over completions
 	port     sim.Calendar // the CPU's stores
 	gone     bool
 	epoch    uint32 // grows when the link goes down
-	lose     int    // completions to lose
+	lose     int    // read segments whose completions will be lost
 	stats    Stats
 	trace    linkTrace
 	handlers linkHandlers
@@ -105,6 +117,7 @@ func New(e *sim.Engine, name string, c Config, dma []int) *Link {
 	l.nonPosted = newSupply("non-posted credits", c.NonPostedCredits)
 	l.completions = newSupply("completion credits", c.CompletionCredits)
 	l.bind(name)
+	l.watch = watch{e.NewTimer(name+" completion time-out", l.onWatch), none, none}
 	l.declare(name)
 	return l
 }
@@ -132,7 +145,10 @@ func (l *Link) SetUpstream(root hw.Target, interrupt func(vector int, addr uint6
 }
 
 // SetFunction says what the host's accesses reach.
-func (l *Link) SetFunction(fn hw.Function) { l.fn = fn }
+func (l *Link) SetFunction(fn hw.Function) {
+	l.fn = fn
+	l.report, _ = fn.(reporter)
+}
 
 // Config returns the configuration.
 func (l *Link) Config() Config { return l.c }
@@ -158,10 +174,6 @@ func (l *Link) Down() {
 // Up brings the link back. The function behind it keeps its state: whoever
 // models the removal resets it.
 func (l *Link) Up() { l.gone = false }
-
-// LoseCompletions makes the next n completions of DMA reads vanish, so that the
-// completion time-out ends these reads with hw.TimedOut.
-func (l *Link) LoseCompletions(n int) { l.lose += n }
 
 // onDrop ends what had not been sent when the link went down.
 func (l *Link) onDrop(uint64) {

@@ -312,6 +312,28 @@ func TestLostCompletionTimesOut(t *testing.T) {
 	assert.Less(t, b.ends[2], sim.Microsecond)
 }
 
+// A host that never answers does not hang the device; its late answers are dropped.
+func TestSilentHostTimesOut(t *testing.T) {
+	c := DefaultConfig()
+	c.Tags, c.NonPostedCredits = 4, 8
+	b := newBench(c, 1<<20)
+	b.host.delay = func(r *hw.Request) sim.Time {
+		if r.Addr < 8192 {
+			return 3 * c.CompletionTimeout
+		}
+		return 0
+	}
+	slow := b.request(1, hw.Read, 0, 0, 8192, pattern(8192))
+	fast := b.request(2, hw.Read, 1, 1<<16, 64, nil)
+	b.link.Submit(slow)
+	b.link.Submit(fast)
+	b.run(t)
+	assert.Equal(t, hw.TimedOut, slow.Status)
+	assert.Equal(t, c.CompletionTimeout, b.ends[1])
+	assert.Equal(t, hw.OK, fast.Status)
+	assert.Equal(t, pattern(8192), slow.Data, "a late answer leaves the requester's buffer alone")
+}
+
 func TestDownAndUp(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := DefaultConfig()

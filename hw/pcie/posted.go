@@ -1,8 +1,6 @@
 package pcie
 
 import (
-	"math"
-
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/sim"
 )
@@ -42,28 +40,6 @@ func (l *Link) advance() {
 	l.letReplies()
 }
 
-// letReads lets reads go whose earlier writes are visible. They are few, and
-// those of different sources may pass each other.
-func (l *Link) letReads() {
-	if l.visible < l.barrier {
-		return
-	}
-	l.barrier = math.MaxInt64
-	for range l.held.size {
-		i := l.held.pop()
-		if s := l.segments.at(i); s.barrier <= l.visible {
-			l.serveRead(i, s)
-		} else {
-			l.hold(i, s)
-		}
-	}
-}
-
-func (l *Link) hold(i uint32, s *segment) {
-	l.held.push(i)
-	l.barrier = min(l.barrier, s.barrier)
-}
-
 // step does one thing to the posted order; false when nothing can be done.
 func (l *Link) step() bool {
 	if l.order.size == 0 {
@@ -85,7 +61,7 @@ func (l *Link) step() bool {
 		return false
 	case t.r == nil:
 		return l.issued == 0 && l.deliver(t)
-	case l.inRoot > 0 && !l.ordered:
+	case l.inRoot.size > 0 && !l.ordered:
 		return false
 	}
 	l.hand(t)
@@ -113,21 +89,21 @@ func (l *Link) takeArrived(t *transfer) (uint32, *segment) {
 // hand gives a write segment to the root complex.
 func (l *Link) hand(t *transfer) {
 	i, s := l.takeArrived(t)
-	l.inRoot++
-	if l.lost(s) {
-		s.req.Status, s.req.FaultAddr = hw.Unsupported, s.req.Addr
-		l.retireWrite(i, s)
+	l.inRoot.push(i)
+	if !l.lost(s) {
+		l.root.Submit(&s.req)
 		return
 	}
-	l.root.Submit(&s.req)
+	s.req.Status, s.req.FaultAddr = hw.Unsupported, s.req.Addr
+	l.retireWrite(s)
 }
 
-// deliver raises an interrupt at the host.
+// deliver raises an interrupt at the host, when all before it is visible.
 func (l *Link) deliver(t *transfer) bool {
 	i, s := l.takeArrived(t)
-	l.inRoot++
 	lost := l.lost(s)
-	l.retireWrite(i, s)
+	l.inRoot.push(i)
+	l.retireWrite(s)
 	if !lost {
 		l.stats.Interrupts++
 		l.interrupt(t.vector, t.message, t.data)
@@ -135,19 +111,29 @@ func (l *Link) deliver(t *transfer) bool {
 	return true
 }
 
-// onWriteDone takes the root complex's word that a write is visible.
+// onWriteDone takes the root complex's word that a write is visible, or failed.
 func (l *Link) onWriteDone(arg uint64) {
-	l.retireWrite(uint32(arg), l.segments.at(uint32(arg)))
+	l.retireWrite(l.segments.at(uint32(arg)))
 	l.advance()
 	l.pump()
 }
 
-func (l *Link) retireWrite(i uint32, s *segment) {
-	l.inRoot--
-	l.visible++
-	l.giveBack(&l.posted, s.tlps, l.handlers.postedCredit)
-	l.merge(l.transfers.at(s.transfer), s)
-	l.segments.give(i)
+// retireWrite ends a posted segment. A failed one may end before an earlier one
+// is visible; it counts when that is.
+func (l *Link) retireWrite(s *segment) {
+	s.ended = true
+	for l.inRoot.size > 0 {
+		i := l.inRoot.front()
+		s := l.segments.at(i)
+		if !s.ended {
+			return
+		}
+		l.inRoot.pop()
+		l.visible++
+		l.giveBack(&l.posted, s.tlps, l.handlers.postedCredit)
+		l.merge(l.transfers.at(s.transfer), s)
+		l.segments.give(i)
+	}
 }
 
 // leave ends the oldest of the posted transfers.
@@ -183,7 +169,6 @@ func (l *Link) bind(name string) {
 		readArrived:     on("read arrives", l.onReadArrived),
 		readServed:      on("read served", l.onReadServed),
 		readBack:        on("completion arrives", l.onReadBack),
-		readTimedOut:    on("completion time-out", l.onReadTimedOut),
 		postedCredit:    on("posted credits", l.onPostedCredit),
 		nonPostedCredit: on("non-posted credits", l.onNonPostedCredit),
 		issue:           on("host access", l.onIssue),
@@ -197,7 +182,7 @@ func (l *Link) bind(name string) {
 
 type linkHandlers struct {
 	writeArrived, writeDone                         sim.Handler
-	readArrived, readServed, readBack, readTimedOut sim.Handler
+	readArrived, readServed, readBack               sim.Handler
 	postedCredit, nonPostedCredit                   sim.Handler
 	issue, request, answered, reply, returned, drop sim.Handler
 }
