@@ -1,22 +1,21 @@
 package mmu
 
 import (
-	"fmt"
-
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/sim"
 )
 
 // Config is the device MMU: section [mmu].
 type Config struct {
-	L1Entries        int `toml:"l1_entries"` // per port, fully associative
-	L2Entries        int `toml:"l2_entries"` // shared by all ports
-	L2Ways           int `toml:"l2_ways"`
-	WalkCacheEntries int `toml:"walk_cache_entries"` // page-table pointers, 0: none
-	ContextEntries   int `toml:"context_entries"`    // context table entries cached
-	Walkers          int `toml:"walkers"`            // concurrent walks
-	HitCycles        int `toml:"hit_cycles"`         // of an L1 look-up, pipelined
-	L2HitCycles      int `toml:"l2_hit_cycles"`      // of an L2 look-up, after an L1 miss
-	InvalidateCycles int `toml:"invalidate_cycles"`  // of an invalidation, at least
+	L1Entries        int `toml:"l1_entries" doc:"entries of each port's first-level TLB, fully associative"`
+	L2Entries        int `toml:"l2_entries" doc:"entries of the second-level TLB, shared by all ports"`
+	L2Ways           int `toml:"l2_ways" doc:"its associativity; entries divided by ways is a power of two"`
+	WalkCacheEntries int `toml:"walk_cache_entries" doc:"page-table pointers cached; 0: none"`
+	ContextEntries   int `toml:"context_entries" doc:"context table entries cached"`
+	Walkers          int `toml:"walkers" doc:"walks at the same time"`
+	HitCycles        int `toml:"hit_cycles" doc:"cycles of a first-level look-up, pipelined"`
+	L2HitCycles      int `toml:"l2_hit_cycles" doc:"cycles of a second-level look-up, after a first-level miss"`
+	InvalidateCycles int `toml:"invalidate_cycles" doc:"cycles of an invalidation, at least"`
 }
 
 // DefaultConfig is a small MMU with the sizes of a GPU's: per-unit first-level
@@ -37,7 +36,7 @@ type bound struct {
 func checkBounds(bounds []bound) (errs []error) {
 	for _, b := range bounds {
 		if b.value < b.low || b.value > b.high {
-			errs = append(errs, fmt.Errorf("%s = %d: give a number from %d to %d", b.key, b.value, b.low, b.high))
+			errs = append(errs, hw.BadConfig(b.key, b.value, "%d to %d", b.low, b.high))
 		}
 	}
 	return errs
@@ -49,8 +48,7 @@ func checkWays(prefix string, entries, ways int) []error {
 		return nil // reported by its range
 	}
 	if sets := entries / ways; sets*ways != entries || sets&(sets-1) != 0 {
-		return []error{fmt.Errorf("%s_ways = %d: %s_entries = %d divided by it must be a power of two",
-			prefix, ways, prefix, entries)}
+		return []error{hw.BadConfig(prefix+"_ways", ways, "%s_entries = %d divided by it to be a power of two", prefix, entries)}
 	}
 	return nil
 }
@@ -73,13 +71,13 @@ func (c Config) Validate() []error {
 
 // IOMMUConfig is the host's IOMMU: section [iommu].
 type IOMMUConfig struct {
-	IOTLBEntries     int      `toml:"iotlb_entries"`
-	IOTLBWays        int      `toml:"iotlb_ways"`
-	DDTEntries       int      `toml:"ddt_entries"`        // device contexts cached
-	PDTEntries       int      `toml:"pdt_entries"`        // process contexts cached
-	WalkCacheEntries int      `toml:"walk_cache_entries"` // page-table pointers of each stage, 0: none
-	Walkers          int      `toml:"walkers"`
-	HitLatency       sim.Time `toml:"hit_latency"` // of an IOTLB look-up, pipelined
+	IOTLBEntries     int      `toml:"iotlb_entries" doc:"entries of the IOTLB"`
+	IOTLBWays        int      `toml:"iotlb_ways" doc:"its associativity; entries divided by ways is a power of two"`
+	DDTEntries       int      `toml:"ddt_entries" doc:"device contexts cached"`
+	PDTEntries       int      `toml:"pdt_entries" doc:"process contexts cached"`
+	WalkCacheEntries int      `toml:"walk_cache_entries" doc:"page-table pointers cached of each stage; 0: none"`
+	Walkers          int      `toml:"walkers" doc:"walks at the same time"`
+	HitLatency       sim.Time `toml:"hit_latency" doc:"time of an IOTLB look-up, pipelined"`
 }
 
 // DefaultIOMMUConfig has a 64-entry IOTLB as Neugebauer et al. (SIGCOMM 2018,
@@ -101,7 +99,7 @@ func (c IOMMUConfig) Validate() []error {
 		{"iommu.walkers", c.Walkers, 1, 256},
 	})
 	if c.HitLatency < 0 || c.HitLatency > sim.Millisecond {
-		errs = append(errs, fmt.Errorf("iommu.hit_latency = %v: give a time from 0ps to 1ms", c.HitLatency))
+		errs = append(errs, hw.BadConfig("iommu.hit_latency", c.HitLatency, "0ps to 1ms"))
 	}
 	return append(errs, checkWays("iommu.iotlb", c.IOTLBEntries, c.IOTLBWays)...)
 }

@@ -39,8 +39,7 @@ type Unit struct {
 }
 
 type deviceStats struct {
-	l1Hits, l1Misses, l2Hits, l2Misses int64
-	invalidations, faults              int64
+	l2Hits, l2Misses, invalidations, faults int64
 }
 
 // NewUnit returns a device MMU without ports. tables serves the walks: it takes
@@ -67,8 +66,8 @@ func NewUnit(e *sim.Engine, cfg Config, clock sim.Clock, tables hw.Target, sourc
 func (u *Unit) register() {
 	st, w := &u.stats, u.walk
 	u.e.Stats.Add("mmu",
-		sim.Counter{Name: "l1_hits", Help: "translations found at the port", Value: &st.l1Hits},
-		sim.Counter{Name: "l1_misses", Help: "translations not found at the port", Value: &st.l1Misses},
+		sim.Counter{Name: "l1_hits", Help: "translations found at the port", Value: &u.split.hits},
+		sim.Counter{Name: "l1_misses", Help: "translations not found at the port", Value: &u.split.misses},
 		sim.Counter{Name: "l2_hits", Help: "misses found in the shared TLB", Value: &st.l2Hits},
 		sim.Counter{Name: "l2_misses", Help: "misses that need a walk", Value: &st.l2Misses},
 		sim.Counter{Name: "walks", Help: "page-table walks", Value: &w.walks},
@@ -139,10 +138,8 @@ func accessOf(r *hw.Request) Access {
 func (u *Unit) lookup(l *lane, r *hw.Request, va uint64, m *mapping) bool {
 	e := l.l1.Lookup(uint64(r.ASID), va)
 	if e == nil || !e.Perm.Allows(accessOf(r), r.Priv, true) {
-		u.stats.l1Misses++
 		return false
 	}
-	u.stats.l1Hits++
 	deviceMapping(e, va, m)
 	return true
 }
@@ -187,12 +184,12 @@ func (u *Unit) findL2(p *piece) *Entry {
 // come between, and then the piece walks.
 func (u *Unit) onL2(arg uint64) {
 	p := u.split.pieces[arg]
-	var m mapping
-	if !u.again(p, &m) {
+	m := &u.split.m
+	if !u.again(p, m) {
 		u.walk.add(p)
 		return
 	}
-	u.split.resolve(p.id, &m)
+	u.split.resolve(p.id, m)
 }
 
 // again implements walkUnit.
@@ -201,7 +198,7 @@ func (u *Unit) again(p *piece, m *mapping) bool {
 	if e == nil {
 		return false
 	}
-	u.split.laneOf(p).l1.Insert(*e)
+	p.lane.l1.Insert(*e)
 	deviceMapping(e, p.va, m)
 	return true
 }

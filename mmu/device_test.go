@@ -329,7 +329,7 @@ func TestConfigNamesItsKeys(t *testing.T) {
 	c.Walkers, c.L2Ways = 0, 7
 	errs := c.Validate()
 	require.Len(t, errs, 2)
-	require.ErrorContains(t, errs[0], "mmu.walkers = 0: give a number from 1 to 256")
+	require.ErrorContains(t, errs[0], "mmu.walkers = 0: want 1 to 256")
 	require.ErrorContains(t, errs[1], "mmu.l2_ways = 7")
 	i := DefaultIOMMUConfig()
 	i.IOTLBEntries, i.HitLatency = 0, -1

@@ -146,7 +146,7 @@ func (d *deviceWalk) serve(p *piece, m *mapping) bool {
 	if !d.entry.Perm.Allows(accessOf(&p.sub), p.sub.Priv, true) {
 		return false
 	}
-	d.u.split.laneOf(p).l1.Insert(d.entry)
+	p.lane.l1.Insert(d.entry)
 	deviceMapping(&d.entry, p.va, m)
 	return true
 }

@@ -24,7 +24,7 @@ type IOMMU struct {
 	stats iommuStats
 }
 
-type iommuStats struct{ hits, misses, faults, commands int64 }
+type iommuStats struct{ faults int64 }
 
 // NewIOMMU returns an IOMMU with the given capabilities (DefaultCapabilities),
 // its directory off: nothing passes. memory is host memory, in Space BusAddr;
@@ -52,8 +52,8 @@ func busRoute(addr uint64) (hw.Space, uint64) { return hw.BusAddr, addr }
 func (m *IOMMU) register() {
 	w := m.walk
 	m.e.Stats.Add("iommu",
-		sim.Counter{Name: "iotlb_hits", Help: "translations found in the IOTLB", Value: &m.stats.hits},
-		sim.Counter{Name: "iotlb_misses", Help: "translations that need a walk", Value: &m.stats.misses},
+		sim.Counter{Name: "iotlb_hits", Help: "translations found in the IOTLB", Value: &m.split.hits},
+		sim.Counter{Name: "iotlb_misses", Help: "translations that need a walk", Value: &m.split.misses},
 		sim.Counter{Name: "walks", Help: "walks of directories and page tables", Value: &w.walks},
 		sim.Counter{Name: "walks_merged", Help: "misses that joined a walk of their page", Value: &w.merged},
 		sim.Counter{Name: "walks_retried", Help: "walks repeated because of an invalidation", Value: &w.retries},
@@ -117,15 +117,6 @@ func transactionOf(l *lane, r *hw.Request, va uint64) Transaction {
 
 // lookup implements translator.
 func (m *IOMMU) lookup(l *lane, r *hw.Request, va uint64, mp *mapping) bool {
-	if !m.find(l, r, va, mp) {
-		m.stats.misses++
-		return false
-	}
-	m.stats.hits++
-	return true
-}
-
-func (m *IOMMU) find(l *lane, r *hw.Request, va uint64, mp *mapping) bool {
 	t := transactionOf(l, r, va)
 	e, identity := m.iommuCore.lookup(&t)
 	switch {
@@ -153,12 +144,12 @@ func (m *IOMMU) miss(id int32) { m.walk.add(m.split.pieces[id]) }
 
 // again implements walkUnit.
 func (m *IOMMU) again(p *piece, mp *mapping) bool {
-	return m.find(m.split.laneOf(p), &p.sub, p.va, mp)
+	return m.lookup(p.lane, &p.sub, p.va, mp)
 }
 
 // key implements walkUnit.
 func (m *IOMMU) key(p *piece) walkKey {
-	t := transactionOf(m.split.laneOf(p), &p.sub, p.va)
+	t := transactionOf(p.lane, &p.sub, p.va)
 	return walkKey{space: uint64(t.DID)<<21 | uint64(t.PID&pidMask)<<1 | bit(t.PV, 0), page: p.va >> pageShift,
 		kind: t.Kind, priv: t.Priv}
 }
@@ -175,7 +166,7 @@ type iommuJob struct {
 func (m *IOMMU) job() walkJob { return &iommuJob{newTranslation(m.iommuCore), m} }
 
 func (j *iommuJob) begin(p *piece) {
-	j.Begin(transactionOf(j.m.split.laneOf(p), &p.sub, p.va))
+	j.Begin(transactionOf(p.lane, &p.sub, p.va))
 }
 
 func (j *iommuJob) stale() bool      { return j.since != j.c.generation }

@@ -41,7 +41,9 @@ type splitter struct {
 	idle    func() // called when the last flight ends
 	window  window
 
-	stallTime int64
+	m mapping // scratch: one translation
+
+	hits, misses, stallTime int64
 
 	issue, done, refused sim.Handler
 }
@@ -53,6 +55,7 @@ type lane struct {
 	l1         *TLB
 	device     uint32
 	head, tail int32 // writes not yet sent whole, oldest first
+	piped      int   // direct writes that the lookup delays
 }
 
 // flight is one request on its way.
@@ -78,9 +81,12 @@ type flight struct {
 	downStalls sim.Time
 }
 
-// piece is one sub-request.
+// piece is one sub-request. A request that hits a single translation is a
+// piece without a flight: direct.
 type piece struct {
 	sub    hw.Request
+	direct *hw.Request
+	lane   *lane
 	flight int32
 	next   int32
 	id     int32
@@ -120,38 +126,49 @@ func (s *splitter) newFlight(l *lane, r *hw.Request) int32 {
 	return id
 }
 
-func (s *splitter) newPiece(fid int32, va uint64) *piece {
+// takePiece returns a free piece made from a request.
+func (s *splitter) takePiece(l *lane, r *hw.Request, va uint64) *piece {
 	if s.freeP == none {
 		block := make([]piece, 32)
 		for i := range block {
-			block[i].id, block[i].next = int32(len(s.pieces)), s.freeP
-			s.freeP = block[i].id
-			s.pieces = append(s.pieces, &block[i])
+			p := &block[i]
+			p.id, p.next = int32(len(s.pieces)), s.freeP
+			p.sub.Done = sim.Call{H: s.done, Arg: uint64(p.id)}
+			s.freeP = p.id
+			s.pieces = append(s.pieces, p)
 		}
 	}
 	p := s.pieces[s.freeP]
 	s.freeP = p.next
+	sub := &p.sub
+	sub.Op, sub.Space, sub.Source, sub.Atomic, sub.Exec, sub.Priv = r.Op, r.Space, r.Source, r.Atomic, r.Exec, r.Priv
+	sub.ASID, sub.PASID, sub.HasPASID = r.ASID, r.PASID, r.HasPASID
+	sub.Addr, sub.Bytes, sub.Zero = r.Addr, r.Bytes, r.Zero && r.Op == hw.Write
+	sub.Status, sub.FaultAddr, sub.Remote, sub.Stalled = hw.OK, 0, false, 0
+	p.lane, p.va, p.next = l, va, none
+	return p
+}
+
+// newPiece makes the piece of a flight that follows what it has.
+func (s *splitter) newPiece(fid int32, va uint64) *piece {
 	f := s.flights[fid]
-	p.sub = *f.r
-	p.sub.Status, p.sub.FaultAddr, p.sub.Remote, p.sub.Stalled = hw.OK, 0, false, 0
-	p.sub.Zero = f.r.Zero && f.r.Op == hw.Write
-	p.sub.Done = sim.Call{H: s.done, Arg: uint64(p.id)}
-	p.flight, p.next, p.va, p.off, p.stall = fid, none, va, f.at, 0
+	p := s.takePiece(f.lane, f.r, va)
+	p.flight, p.off, p.stall = fid, f.at, 0
 	f.open++
 	return p
 }
 
 func (s *splitter) freePiece(p *piece) {
-	p.sub.Data = nil
 	p.next = s.freeP
 	s.freeP = p.id
 }
 
-func (s *splitter) laneOf(p *piece) *lane { return s.flights[p.flight].lane }
-
 // submit starts a request that needs translation.
 func (l *lane) submit(r *hw.Request) {
 	s := l.s
+	if s.direct(l, r) {
+		return
+	}
 	id := s.newFlight(l, r)
 	f := s.flights[id]
 	if s.halted {
@@ -164,10 +181,63 @@ func (l *lane) submit(r *hw.Request) {
 	s.advance(id, f)
 }
 
+// direct serves a request that one cached translation covers, false if it is
+// not one.
+func (s *splitter) direct(l *lane, r *hw.Request) bool {
+	if s.halted || r.Op == hw.Write && l.head != none {
+		return false
+	}
+	m := &s.m
+	if !s.tr.lookup(l, r, r.Addr, m) || uint64(r.Bytes-1) >= m.left {
+		return false
+	}
+	s.hits++
+	s.live++
+	p := s.takePiece(l, r, r.Addr)
+	p.direct = r
+	p.sub.Data = r.Data
+	s.place(p, m, r.Bytes)
+	if s.hit == 0 {
+		l.down.Submit(&p.sub)
+		return true
+	}
+	if r.Op == hw.Write {
+		l.piped++
+	}
+	s.e.After(s.hit, sim.Call{H: s.issue, Arg: uint64(p.id)})
+	return true
+}
+
+// directDone hands a direct piece's results on.
+func (s *splitter) directDone(p *piece) {
+	r, sub := p.direct, &p.sub
+	r.Status, r.FaultAddr, r.Stalled = sub.Status, 0, sub.Stalled
+	r.Remote = sub.Remote || sub.Space == hw.BusAddr
+	if sub.Status != hw.OK {
+		r.FaultAddr = p.failedAt()
+	}
+	if sub.Op == hw.Read {
+		r.Zero = sub.Zero
+	}
+	s.window.leave(p.epoch)
+	p.direct = nil
+	s.freePiece(p)
+	s.end(r)
+}
+
+// end fires a finished request.
+func (s *splitter) end(r *hw.Request) {
+	s.live--
+	s.e.Fire(r.Done)
+	if s.live == 0 {
+		s.idle()
+	}
+}
+
 // pass sends a request that needs no translation, behind earlier writes if it
 // is a write to the bus itself.
 func (l *lane) pass(r *hw.Request) {
-	if r.Op != hw.Write || r.Space != hw.BusAddr || l.head == none {
+	if r.Op != hw.Write || r.Space != hw.BusAddr || l.head == none && l.piped == 0 {
 		l.down.Submit(r)
 		return
 	}
@@ -178,8 +248,7 @@ func (l *lane) pass(r *hw.Request) {
 	p := s.newPiece(id, r.Addr)
 	p.epoch = s.window.enter()
 	f.at = r.Bytes
-	f.whole = true
-	s.ready(p)
+	s.pipe(f, p)
 }
 
 // enqueue puts a write at the end of the lane's order.
@@ -196,19 +265,20 @@ func (l *lane) enqueue(id int32) {
 // advance translates a request until its end, its fault or a miss.
 func (s *splitter) advance(id int32, f *flight) {
 	var cur *piece
-	var m mapping
+	m := &s.m
 	for f.at < f.r.Bytes && f.status == hw.OK {
 		va := f.r.Addr + uint64(f.at)
-		if !s.tr.lookup(f.lane, f.r, va, &m) {
+		if !s.tr.lookup(f.lane, f.r, va, m) {
 			break
 		}
-		n := s.extent(f, &m)
+		s.hits++
+		n := s.extent(f, m)
 		if cur != nil && cur.sub.Space == m.space && cur.sub.Addr+uint64(cur.sub.Bytes) == m.pa {
 			cur.sub.Bytes += n
 		} else {
 			s.pipe(f, cur)
 			cur = s.newPiece(id, va)
-			s.place(cur, &m, n)
+			s.place(cur, m, n)
 		}
 		f.at += n
 	}
@@ -218,6 +288,7 @@ func (s *splitter) advance(id int32, f *flight) {
 		p := s.newPiece(id, f.r.Addr+uint64(f.at))
 		p.since = s.e.Now()
 		f.waiting = true
+		s.misses++
 		s.tr.miss(p.id)
 	case f.r.Bytes == 0:
 		p := s.newPiece(id, f.r.Addr)
@@ -256,6 +327,13 @@ func (s *splitter) pipe(f *flight, p *piece) {
 
 func (s *splitter) onIssue(arg uint64) {
 	p := s.pieces[arg]
+	if p.direct != nil {
+		if p.sub.Op == hw.Write {
+			p.lane.piped--
+		}
+		p.lane.down.Submit(&p.sub)
+		return
+	}
 	s.flights[p.flight].piped--
 	s.ready(p)
 }
@@ -280,6 +358,7 @@ func (s *splitter) ready(p *piece) {
 }
 
 func (s *splitter) send(f *flight, p *piece) {
+	p.sub.Data = nil
 	if r := f.r; r.Data != nil {
 		p.sub.Data = r.Data[p.off : p.off+p.sub.Bytes]
 	}
@@ -387,6 +466,10 @@ func (s *splitter) drop(p *piece, f *flight) {
 // onDone joins a served piece.
 func (s *splitter) onDone(arg uint64) {
 	p := s.pieces[arg]
+	if p.direct != nil {
+		s.directDone(p)
+		return
+	}
 	f := s.flights[p.flight]
 	sub := &p.sub
 	if sub.Status != hw.OK {
@@ -425,9 +508,5 @@ func (s *splitter) finish(id int32, f *flight) {
 	if !f.ordered {
 		s.freeFlight(id, f)
 	}
-	s.live--
-	s.e.Fire(r.Done)
-	if s.live == 0 {
-		s.idle()
-	}
+	s.end(r)
 }

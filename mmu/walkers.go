@@ -181,9 +181,8 @@ func (ws *walkers) place(p *piece) bool {
 		ws.join(w, p)
 		return true
 	}
-	var m mapping
-	if ws.unit.again(p, &m) {
-		ws.s.resolve(p.id, &m)
+	if m := &ws.s.m; ws.unit.again(p, m) {
+		ws.s.resolve(p.id, m)
 		return true
 	}
 	for _, w := range ws.all {
@@ -240,12 +239,12 @@ func (ws *walkers) answer(w *walker) {
 		p := ws.s.pieces[head]
 		head = p.next
 		p.next = none
-		var m mapping
+		m := &ws.s.m
 		switch {
 		case status != hw.OK:
 			ws.s.refuse(p.id, status)
-		case w.job.serve(p, &m):
-			ws.s.resolve(p.id, &m)
+		case w.job.serve(p, m):
+			ws.s.resolve(p.id, m)
 		default:
 			ws.queued++
 			ws.insert(p)
