@@ -1,0 +1,161 @@
+package fw
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/hw"
+)
+
+// Features a driver claims.
+const (
+	FeatureAccel   = 1 << 0 // a compute accelerator: the accel node
+	FeatureRender  = 1 << 1 // excluded by FeatureAccel
+	FeatureModeset = 1 << 2 // excluded by FeatureAccel
+	FeatureGEM     = 1 << 3 // buffer objects
+	FeatureSyncobj = 1 << 4 // syncobjs and timelines
+)
+
+// Driver is what a driver gives the framework: constant data and functions.
+type Driver struct {
+	Name, Desc, Date    string
+	Major, Minor, Patch int32
+	Features            uint32
+	// Open makes the driver's state of a file and PostClose releases it; the
+	// file's handles are gone by then. An Open that fails leaves nothing behind.
+	Open      func(f *File) error
+	PostClose func(f *File)
+	// Ioctls are the driver's own, by number.
+	Ioctls map[uint32]Ioctl
+}
+
+// Ioctl is one entry of a dispatch table. The argument has Size bytes,
+// zero-extended from a shorter struct of the caller; what it holds afterwards
+// goes back to the caller.
+type Ioctl struct {
+	Name string
+	Size int
+	Fn   func(f *File, arg []byte) error
+}
+
+// Class is the accel class of a system: minors and nodes.
+type Class struct {
+	kernel  hw.Kernel
+	minors  [MaxMinors]*Device
+	clients uint64
+}
+
+// Numbers of the character device.
+const (
+	Major     = 261 // ACCEL_MAJOR
+	MaxMinors = 256
+)
+
+// NewClass returns a class without devices.
+func NewClass(k hw.Kernel) *Class { return &Class{kernel: k} }
+
+// Device is a registered accelerator. Allocate its resources with Manage, then
+// Register last.
+type Device struct {
+	class   *Class
+	kernel  hw.Kernel
+	driver  *Driver
+	Minor   int
+	Address string // of its bus, "0000:01:00.0"
+
+	managed    managed
+	refs       int // files, objects and the registration
+	registered bool
+	unplugged  bool
+	inside     int // sections between Enter and Exit
+	quiet      hw.WaitQueue
+	files      map[*File]bool
+	offsets    offsets
+}
+
+// NewDevice returns a device of a driver, not yet visible.
+func (c *Class) NewDevice(driver *Driver, address string) (*Device, error) {
+	if driver.Features&FeatureAccel != 0 && driver.Features&(FeatureRender|FeatureModeset) != 0 {
+		return nil, errnof(unix.EINVAL, "driver %s claims accel together with render or modeset", driver.Name)
+	}
+	d := &Device{class: c, kernel: c.kernel, driver: driver, Address: address, Minor: -1, refs: 1,
+		quiet: c.kernel.NewWaitQueue(), files: map[*File]bool{}}
+	return d, nil
+}
+
+// Manage has fn called when the device is released: after the last file is
+// closed, in reverse order.
+func (d *Device) Manage(name string, fn func()) { d.managed.add(name, fn) }
+
+// Register makes the device visible under the lowest free minor.
+func (d *Device) Register() error {
+	for i, other := range d.class.minors {
+		if other == nil {
+			d.Minor, d.registered = i, true
+			d.class.minors[i] = d
+			d.get()
+			return nil
+		}
+	}
+	return errnof(unix.ENOSPC, "all %d accel minors are taken", MaxMinors)
+}
+
+// Node is the path of the device's node.
+func (d *Device) Node() string { return fmt.Sprintf("/dev/accel/accel%d", d.Minor) }
+
+// Kernel returns the services of the system.
+func (d *Device) Kernel() hw.Kernel { return d.kernel }
+
+// Unplug makes the device unreachable: opens and ioctls give ENODEV, and it
+// returns when nobody is inside a section any more.
+func (d *Device) Unplug() {
+	if d.unplugged {
+		return
+	}
+	d.unplugged = true
+	for d.inside > 0 {
+		d.quiet.Wait("sections of " + d.driver.Name + " to end")
+	}
+	if d.registered {
+		d.class.minors[d.Minor] = nil
+		d.registered = false
+		d.Put()
+	}
+}
+
+// Enter begins a section that touches hardware; false when the device is gone.
+func (d *Device) Enter() bool {
+	if d.unplugged {
+		return false
+	}
+	d.inside++
+	return true
+}
+
+// Exit ends a section.
+func (d *Device) Exit() {
+	if d.inside--; d.inside == 0 && d.unplugged {
+		d.quiet.WakeAll()
+	}
+}
+
+// Unplugged reports whether Unplug has begun.
+func (d *Device) Unplugged() bool { return d.unplugged }
+
+func (d *Device) get() { d.refs++ }
+
+// Put drops a reference: the probe's own, held since NewDevice.
+func (d *Device) Put() {
+	if d.refs--; d.refs == 0 {
+		d.managed.release()
+	}
+}
+
+// Open opens the node of a minor for a program.
+func (c *Class) Open(minor int, user UserMemory) (*File, error) {
+	if minor < 0 || minor >= MaxMinors || c.minors[minor] == nil {
+		return nil, errnof(unix.ENODEV, "/dev/accel/accel%d", minor)
+	}
+	return c.minors[minor].open(user)
+}

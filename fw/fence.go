@@ -1,0 +1,78 @@
+package fw
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/hw"
+)
+
+// Fence is the promise that something ends: once signalled, with or without an
+// error, it stays so.
+type Fence struct {
+	Seqno uint64 // in its context, for people
+
+	kernel hw.Kernel
+	done   bool
+	err    error
+	at     int64 // when it was signalled, ns
+	calls  []func()
+	wait   hw.WaitQueue
+}
+
+// NewFence returns a fence that is not signalled.
+func NewFence(k hw.Kernel) *Fence { return &Fence{kernel: k} }
+
+// SignaledFence returns a fence that is signalled.
+func SignaledFence(k hw.Kernel) *Fence {
+	f := NewFence(k)
+	f.Signal(nil)
+	return f
+}
+
+// Signal ends the wait of everybody; err is an errno or nil. A second call is
+// a driver's bug and is ignored, as the kernel warns and ignores.
+func (f *Fence) Signal(err error) {
+	if f.done {
+		return
+	}
+	f.done, f.err, f.at = true, err, f.kernel.Now()
+	calls := f.calls
+	f.calls = nil
+	for _, fn := range calls {
+		fn()
+	}
+	if f.wait != nil {
+		f.wait.WakeAll()
+	}
+}
+
+// Done reports whether the fence is signalled.
+func (f *Fence) Done() bool { return f.done }
+
+// Err returns the error it was signalled with.
+func (f *Fence) Err() error { return f.err }
+
+// SignaledAt returns when it was signalled, in ns.
+func (f *Fence) SignaledAt() int64 { return f.at }
+
+// OnSignal calls fn when the fence is signalled, at once if it is.
+func (f *Fence) OnSignal(fn func()) {
+	if f.done {
+		fn()
+		return
+	}
+	f.calls = append(f.calls, fn)
+}
+
+// Wait waits until an absolute time in ns; ETIME if it passes first.
+func (f *Fence) Wait(until int64) error {
+	for !f.done {
+		if f.wait == nil {
+			f.wait = f.kernel.NewWaitQueue()
+		}
+		if !f.wait.WaitUntil("a fence", until) && !f.done {
+			return unix.ETIME
+		}
+	}
+	return nil
+}

@@ -1,0 +1,142 @@
+package fw
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// maxIoctlSize bounds the struct of an ioctl: what its number can say.
+const maxIoctlSize = 1<<14 - 1
+
+// Ioctl runs an ioctl as the system call does: request is its encoded number,
+// arg the address of its struct in the caller's memory.
+func (f *File) Ioctl(request uint32, arg uint64) error {
+	d := f.Dev
+	if f.closed {
+		return unix.EBADF
+	}
+	d.kernel.Charge(hw.CostIoctl)
+	if !d.Enter() {
+		return errnof(unix.ENODEV, "ioctl on %s", d.driver.Name)
+	}
+	defer d.Exit()
+	if request>>8&0xff != abi.DRMType {
+		return errnof(unix.ENOTTY, "ioctl type %#x", request>>8&0xff)
+	}
+	nr := request & 0xff
+	entry, ok := d.driver.Ioctls[nr]
+	if nr < abi.CommandBase || nr >= 0xa0 {
+		entry, ok = coreIoctls[nr]
+	}
+	if !ok {
+		return errnof(unix.EINVAL, "ioctl number %#x", nr)
+	}
+	size := int(request >> 16 & maxIoctlSize)
+	var small [128]byte
+	buf := small[:]
+	if n := max(size, entry.Size); n > len(buf) {
+		buf = make([]byte, n)
+	}
+	if request>>30 != abi.IoctlNone {
+		if err := f.user.CopyIn(arg, buf[:size]); err != nil {
+			return err
+		}
+	}
+	clear(buf[size:])
+	err := entry.Fn(f, buf[:entry.Size])
+	if request>>30&abi.IoctlRead != 0 {
+		if fault := f.user.CopyOut(arg, buf[:size]); fault != nil && err == nil {
+			return fault
+		}
+	}
+	return err
+}
+
+// requires wraps an ioctl that a feature must be claimed for.
+func requires(feature uint32, fn func(*File, []byte) error) func(*File, []byte) error {
+	return func(f *File, arg []byte) error {
+		if f.Dev.driver.Features&feature == 0 {
+			return unix.EOPNOTSUPP
+		}
+		return fn(f, arg)
+	}
+}
+
+func refuse(errno unix.Errno) func(*File, []byte) error {
+	return func(*File, []byte) error { return errno }
+}
+
+// coreIoctls is what the framework serves for every driver.
+var coreIoctls map[uint32]Ioctl
+
+func init() {
+	sync := func(name string, size int, fn func(*File, []byte) error) Ioctl {
+		return Ioctl{name, size, requires(FeatureSyncobj, fn)}
+	}
+	gem := func(name string, size int, fn func(*File, []byte) error) Ioctl {
+		return Ioctl{name, size, requires(FeatureGEM, fn)}
+	}
+	coreIoctls = map[uint32]Ioctl{
+		abi.NrVersion:           {"VERSION", abi.SizeOf[abi.VersionInfo](), version},
+		abi.NrGetUnique:         {"GET_UNIQUE", 16, refuse(unix.EINVAL)},
+		abi.NrGetMagic:          {"GET_MAGIC", 4, refuse(unix.EINVAL)},
+		abi.NrGetCap:            {"GET_CAP", abi.SizeOf[abi.GetCap](), getCap},
+		abi.NrSetClientCap:      {"SET_CLIENT_CAP", 16, refuse(unix.EOPNOTSUPP)},
+		abi.NrAuthMagic:         {"AUTH_MAGIC", 4, refuse(unix.EACCES)},
+		abi.NrSetMaster:         {"SET_MASTER", 0, refuse(unix.EACCES)},
+		abi.NrDropMaster:        {"DROP_MASTER", 0, refuse(unix.EACCES)},
+		abi.NrGemClose:          gem("GEM_CLOSE", abi.SizeOf[abi.GemClose](), gemClose),
+		abi.NrSyncobjCreate:     sync("SYNCOBJ_CREATE", abi.SizeOf[abi.SyncobjCreate](), syncobjCreate),
+		abi.NrSyncobjDestroy:    sync("SYNCOBJ_DESTROY", abi.SizeOf[abi.SyncobjCreate](), syncobjDestroy),
+		abi.NrSyncobjWait:       sync("SYNCOBJ_WAIT", abi.SizeOf[abi.SyncobjWait](), syncobjWait),
+		abi.NrSyncobjTimeWait:   sync("SYNCOBJ_TIMELINE_WAIT", abi.SizeOf[abi.SyncobjTimelineWait](), syncobjTimelineWait),
+		abi.NrSyncobjReset:      sync("SYNCOBJ_RESET", abi.SizeOf[abi.SyncobjArray](), syncobjReset),
+		abi.NrSyncobjSignal:     sync("SYNCOBJ_SIGNAL", abi.SizeOf[abi.SyncobjArray](), syncobjSignal),
+		abi.NrSyncobjTimeSignal: sync("SYNCOBJ_TIMELINE_SIGNAL", abi.SizeOf[abi.SyncobjTimelineArray](), syncobjTimelineSignal),
+		abi.NrSyncobjQuery:      sync("SYNCOBJ_QUERY", abi.SizeOf[abi.SyncobjTimelineArray](), syncobjQuery),
+		abi.NrSyncobjTransfer:   sync("SYNCOBJ_TRANSFER", abi.SizeOf[abi.SyncobjTransfer](), syncobjTransfer),
+	}
+}
+
+// version reports full lengths even when the caller's buffers are shorter.
+func version(f *File, arg []byte) error {
+	a := abi.Load[abi.VersionInfo](arg)
+	d := f.Dev.driver
+	a.Major, a.Minor, a.Patch = d.Major, d.Minor, d.Patch
+	for _, t := range []struct {
+		text string
+		size *uint64
+		ptr  uint64
+	}{{d.Name, &a.NameLen, a.Name}, {d.Date, &a.DateLen, a.Date}, {d.Desc, &a.DescLen, a.Desc}} {
+		if n := min(*t.size, uint64(len(t.text))); n > 0 && t.ptr != 0 {
+			if err := f.user.CopyOut(t.ptr, []byte(t.text[:n])); err != nil {
+				return err
+			}
+		}
+		*t.size = uint64(len(t.text))
+	}
+	abi.Store(arg, &a)
+	return nil
+}
+
+func getCap(f *File, arg []byte) error {
+	a := abi.Load[abi.GetCap](arg)
+	has := func(feature uint32) uint64 {
+		if f.Dev.driver.Features&feature != 0 {
+			return 1
+		}
+		return 0
+	}
+	switch a.Capability {
+	case abi.CapPrime:
+		a.Value = abi.PrimeImport | abi.PrimeExport
+	case abi.CapSyncobj, abi.CapSyncobjTimeline:
+		a.Value = has(FeatureSyncobj)
+	default:
+		return errnof(unix.EOPNOTSUPP, "capability %#x", a.Capability)
+	}
+	abi.Store(arg, &a)
+	return nil
+}
