@@ -3,10 +3,10 @@ package kern
 // Scratch is one worker's working memory. It grows to what tasks ask for and is
 // kept, so that the steady state allocates nothing.
 type Scratch struct {
-	a, b  []uint32     // packed panels
-	tile  []byte       // one micro-tile of the accumulator at an edge
-	row   []byte       // gathered rows of an implicit im2col
-	eight [8][]byte    // rows that are packed together
+	a, b  []uint32  // packed panels
+	tile  []byte    // one micro-tile of the accumulator at an edge
+	row   []byte    // gathered rows of an implicit im2col
+	eight [8][]byte // rows that are packed together
 	four  [4][]byte
 	f32   [4][]float32 // rows of the vector kernels
 }
