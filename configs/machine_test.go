@@ -64,20 +64,24 @@ func TestAMachineOnTopOfAnother(t *testing.T) {
 	assert.Equal(t, 16, c.Array.Rows)
 }
 
-// Faults of many sections come back with their lines, all at once.
-func TestFaultsOfManySections(t *testing.T) {
+// A fault of every section comes back with its line, all at once.
+func TestFaultsOfEverySection(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "bad.toml")
 	require.NoError(t, os.WriteFile(path, []byte(`base = "edge"
 core.count = 0
 array.rows = 0
 vector.lanes = 0
 scratchpad.banks = 3
+dram.channels = -1
 pcie.lanes = 3
+mmu.walkers = 0
+iommu.walkers = 0
 dma.channels = 0
 queue.depth = 3
 mgmt.heartbeat = "1ns"
 host.memory_rate = "0B/s"
 array.dataflow = "xs"
+dram.device = "DDR9"
 `), 0o644))
 	_, err := Machine(path, "core.clock=5")
 	var faults Faults
@@ -87,6 +91,13 @@ array.dataflow = "xs"
 		lines[f.Line] = f.Key
 	}
 	assert.Equal(t, map[int]string{0: "core.clock", 2: "core.count", 3: "array.rows", 4: "vector.lanes", 5: "scratchpad.banks",
-		6: "pcie.lanes", 7: "dma.channels", 8: "queue.depth", 9: "mgmt.heartbeat", 10: "host.memory_rate",
-		11: "array.dataflow"}, lines, "%v", err)
+		6: "dram.channels", 7: "pcie.lanes", 8: "mmu.walkers", 9: "iommu.walkers", 10: "dma.channels", 11: "queue.depth",
+		12: "mgmt.heartbeat", 13: "host.memory_rate", 14: "array.dataflow", 15: "dram.device"}, lines, "%v", err)
+}
+
+// The reference has a sentence for every key.
+func TestEveryKeyIsDescribed(t *testing.T) {
+	for _, k := range Keys(Config{}) {
+		assert.NotEmptyf(t, k.Doc, "%s has no doc tag", k.Path)
+	}
 }

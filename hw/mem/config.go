@@ -1,28 +1,28 @@
 package mem
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/sim"
 )
 
 // Config describes device memory: [dram] in a machine's file. Zero values
-// take the default that their comment names.
+// take the default that their description names.
 type Config struct {
-	Device        string           `toml:"device"`         // a preset of Devices()
-	Channels      int              `toml:"channels"`       // how many of that device, side by side; 1
-	Size          sim.Bytes        `toml:"size"`           // bytes in use; all there are
-	Map           string           `toml:"map"`            // address map; "robabgracoch"
-	Policy        string           `toml:"policy"`         // "open" or "closed" rows; "open"
-	CloseAfter    int              `toml:"close_after"`    // closed policy: columns before a row is closed; 4
-	Refresh       string           `toml:"refresh"`        // "all-bank", "per-bank" or "none"; "all-bank"
-	ReadEntries   int              `toml:"read_entries"`   // read buffer a channel; the preset's
-	WriteEntries  int              `toml:"write_entries"`  // write buffer a channel; the preset's
-	HighWatermark float64          `toml:"high_watermark"` // fill of the write buffer that starts draining; 0.8
-	LowWatermark  float64          `toml:"low_watermark"`  // fill that ends it; 0.2
-	Timing        map[string]int64 `toml:"timing"`         // overrides of the preset in memory clocks: nRCDRD = 14
+	Device        string           `toml:"device" doc:"preset of a memory device, such as LPDDR5_6400"`
+	Channels      int              `toml:"channels" doc:"channels of that device, side by side; 1 if not given"`
+	Size          sim.Bytes        `toml:"size" doc:"bytes in use; all there are if not given"`
+	Map           string           `toml:"map" doc:"address map, fields from the most to the least significant, such as robabgracoch"`
+	Policy        string           `toml:"policy" doc:"rows stay open or are closed: open, closed"`
+	CloseAfter    int              `toml:"close_after" doc:"columns before a row is closed, with policy closed"`
+	Refresh       string           `toml:"refresh" doc:"all-bank, per-bank or none"`
+	ReadEntries   int              `toml:"read_entries" doc:"read buffer of a channel; the preset's if not given"`
+	WriteEntries  int              `toml:"write_entries" doc:"write buffer of a channel; the preset's if not given"`
+	HighWatermark float64          `toml:"high_watermark" doc:"fill of the write buffer that starts draining, 0 to 1"`
+	LowWatermark  float64          `toml:"low_watermark" doc:"fill of the write buffer that ends draining"`
+	Timing        map[string]int64 `toml:"timing" doc:"overrides of the preset in memory clocks, such as nRCDRD = 14"`
 }
 
 // Refresh modes.
@@ -73,30 +73,30 @@ const maxChannels = 1024
 // key as in the file.
 func (c Config) Validate() (faults []error) {
 	c = c.withDefaults()
-	bad := func(key, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("dram."+key+": "+format, args...))
+	bad := func(key string, found any, want string, args ...any) {
+		faults = append(faults, hw.BadConfig("dram."+key, found, want, args...))
 	}
 	d := deviceNamed(c.Device)
 	if d == nil {
-		bad("device", "%q is no memory device; choose one of %s", c.Device, strings.Join(Devices(), ", "))
+		bad("device", c.Device, "one of %s", strings.Join(Devices(), ", "))
 	}
 	if !slices.Contains([]string{"open", "closed"}, c.Policy) {
-		bad("policy", "%q is no row policy; use \"open\" or \"closed\"", c.Policy)
+		bad("policy", c.Policy, `"open" or "closed"`)
 	}
 	if c.CloseAfter < 1 {
-		bad("close_after", "%d columns: at least 1", c.CloseAfter)
+		bad("close_after", c.CloseAfter, "at least 1 column")
 	}
 	if !slices.Contains([]string{refreshAllBank, refreshPerBank, refreshNone}, c.Refresh) {
-		bad("refresh", "%q is no refresh; use \"all-bank\", \"per-bank\" or \"none\"", c.Refresh)
+		bad("refresh", c.Refresh, `"all-bank", "per-bank" or "none"`)
 	}
 	if !(c.LowWatermark > 0 && c.LowWatermark < c.HighWatermark) {
-		bad("low_watermark", "%g must lie between 0 and high_watermark (%g)", c.LowWatermark, c.HighWatermark)
+		bad("low_watermark", c.LowWatermark, "more than 0 and less than high_watermark, %g", c.HighWatermark)
 	}
 	if !(c.HighWatermark <= 1) {
-		bad("high_watermark", "%g must not exceed 1", c.HighWatermark)
+		bad("high_watermark", c.HighWatermark, "at most 1")
 	}
 	if c.Channels < 1 || c.Channels > maxChannels {
-		bad("channels", "%d: between 1 and %d", c.Channels, maxChannels)
+		bad("channels", c.Channels, "1 to %d", maxChannels)
 	} else if d != nil {
 		faults = append(faults, c.validateWith(d)...)
 	}
@@ -105,20 +105,20 @@ func (c Config) Validate() (faults []error) {
 
 // validateWith checks what depends on the device.
 func (c Config) validateWith(d *device) (faults []error) {
-	bad := func(key, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("dram."+key+": "+format, args...))
+	bad := func(key string, found any, want string, args ...any) {
+		faults = append(faults, hw.BadConfig("dram."+key, found, want, args...))
 	}
 	if c.ReadEntries < 1 || c.ReadEntries > maxEntries {
-		bad("read_entries", "%d: between 1 and %d", c.ReadEntries, maxEntries)
+		bad("read_entries", c.ReadEntries, "1 to %d", maxEntries)
 	}
 	if c.WriteEntries < 2 || c.WriteEntries > maxEntries {
-		bad("write_entries", "%d: between 2 and %d", c.WriteEntries, maxEntries)
+		bad("write_entries", c.WriteEntries, "2 to %d", maxEntries)
 	}
 	if all := d.capacity(c.Channels); c.Size < sim.Bytes(d.tx) || c.Size > all || int64(c.Size)%d.tx != 0 {
-		bad("size", "%v does not fit: %d × %s hold %v, in units of %d bytes", c.Size, c.Channels, d.name, all, d.tx)
+		bad("size", c.Size, "at most %v, what %d × %s hold, in units of %d bytes", all, c.Channels, d.name, d.tx)
 	}
 	if _, err := parseMap(c.Map, d, d.channels*c.Channels); err != nil {
-		bad("map", "%w", err)
+		bad("map", c.Map, "the fields ro, ba, bg, ra, co and ch, such as robabgracoch: %v", err)
 	}
 	t, faults2 := c.timing(d)
 	faults = append(faults, faults2...)
@@ -142,12 +142,12 @@ func (c Config) timing(d *device) (t timing, faults []error) {
 	for _, k := range keys {
 		i := slices.IndexFunc(params, func(p param) bool { return p.name == k })
 		if i < 0 {
-			faults = append(faults, fmt.Errorf("dram.timing.%s: no such parameter; there are %s", k, paramNames()))
+			faults = append(faults, hw.BadConfig("dram.timing."+k, c.Timing[k], "another key: there are %s", paramNames()))
 			continue
 		}
 		p := params[i].at(&t)
 		if *p == 0 {
-			faults = append(faults, fmt.Errorf("dram.timing.%s: %s has no such rule", k, d.name))
+			faults = append(faults, hw.BadConfig("dram.timing."+k, c.Timing[k], "it left out: %s has no such rule", d.name))
 			continue
 		}
 		*p = c.Timing[k]
@@ -165,37 +165,37 @@ func paramNames() string {
 
 // validate finds what no device can be: each rule names the key to change.
 func (t *timing) validate(c Config, d *device) (faults []error) {
-	bad := func(key, format string, args ...any) {
-		faults = append(faults, fmt.Errorf("dram.timing."+key+": "+format, args...))
+	bad := func(key string, found any, want string, args ...any) {
+		faults = append(faults, hw.BadConfig("dram.timing."+key, found, want, args...))
 	}
 	for _, p := range params {
 		if v := *p.at(t); v < 0 || v > 1<<20 || v == 0 && *p.at(&d.t) != 0 {
-			bad(p.name, "%d clocks: between 1 and %d", v, 1<<20)
+			bad(p.name, v, "1 to %d clocks", 1<<20)
 		}
 	}
 	if len(faults) > 0 {
 		return faults
 	}
 	if t.RAS > t.RC {
-		bad("nRAS", "%d exceeds nRC (%d): a row cannot stay open longer than its cycle", t.RAS, t.RC)
+		bad("nRAS", t.RAS, "at most nRC, %d: a row cannot stay open longer than its cycle", t.RC)
 	}
 	if t.RCDRD > t.RAS {
-		bad("nRCDRD", "%d exceeds nRAS (%d): the row would be closed before its first read", t.RCDRD, t.RAS)
+		bad("nRCDRD", t.RCDRD, "at most nRAS, %d: the row would be closed before its first read", t.RAS)
 	}
 	if t.CCDS > t.CCDL {
-		bad("nCCDS", "%d exceeds nCCDL (%d): another group is never slower than the same", t.CCDS, t.CCDL)
+		bad("nCCDS", t.CCDS, "at most nCCDL, %d: another group is never slower than the same", t.CCDL)
 	}
 	if t.RRDS > t.FAW {
-		bad("nFAW", "%d is below nRRDS (%d)", t.FAW, t.RRDS)
+		bad("nFAW", t.FAW, "at least nRRDS, %d", t.RRDS)
 	}
 	if c.Refresh == refreshAllBank && t.RFC+t.RP+t.RAS >= t.REFI {
-		bad("nRFC", "%d leaves no time between refreshes every %d (nREFI)", t.RFC, t.REFI)
+		bad("nRFC", t.RFC, "time left between refreshes, one every nREFI, %d", t.REFI)
 	}
 	if c.Refresh == refreshPerBank {
 		if t.REFIpb == 0 {
-			faults = append(faults, fmt.Errorf("dram.refresh: %s has no per-bank refresh", d.name))
+			faults = append(faults, hw.BadConfig("dram.refresh", c.Refresh, "\"all-bank\" or \"none\": %s has no per-bank refresh", d.name))
 		} else if t.RFCpb+t.RP+t.RAS >= t.REFIpb<<(d.rank[0]+d.rank[1]+d.bits[0]+d.bits[1]) {
-			bad("nRFCpb", "%d leaves no time between refreshes of a bank", t.RFCpb)
+			bad("nRFCpb", t.RFCpb, "time left between refreshes of a bank")
 		}
 	}
 	return faults
