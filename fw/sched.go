@@ -1,0 +1,279 @@
+package fw
+
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/hw"
+)
+
+// Priorities of an entity.
+const (
+	PriorityLow = iota
+	PriorityNormal
+	PriorityHigh
+	PriorityRealtime
+	NumPriorities
+)
+
+// Backend is the driver's side of a scheduler: it starts a job on hardware and
+// recovers from one that hangs.
+type Backend interface {
+	// Run starts the job and returns the fence its hardware signals. An error
+	// ends the job with it.
+	Run(j *Job) (*Fence, error)
+	// TimedOut is called, in a thread, for a job that runs beyond its time-out.
+	// It returns true when the job deserves more time, else it has recovered:
+	// the job's hardware fence is signalled, with its error.
+	TimedOut(j *Job) (more bool)
+	// Free releases the job's resources; its Finished fence is signalled.
+	Free(j *Job)
+}
+
+// Scheduler hands jobs of entities to a backend: first in, first out within an
+// entity, by priority between entities and in turn among equals, when a job's
+// dependencies are signalled and a credit is free.
+type Scheduler struct {
+	kernel   hw.Kernel
+	backend  Backend
+	credits  int
+	inUse    int
+	entities []*Entity
+	turn     int
+	work     hw.WaitQueue
+	stopped  bool // between Stop and Start
+	ended    bool
+	running  []*Job // on hardware, oldest first
+}
+
+// NewScheduler starts a scheduler's thread. credits bounds the jobs on hardware.
+func NewScheduler(k hw.Kernel, name string, credits int, backend Backend) *Scheduler {
+	s := &Scheduler{kernel: k, backend: backend, credits: credits, work: k.NewWaitQueue()}
+	k.Spawn(name, true, s.loop)
+	return s
+}
+
+// Entity is one stream of jobs.
+type Entity struct {
+	sched    *Scheduler
+	priority int
+	queue    []*Job
+	killed   error // jobs end with it
+	idle     hw.WaitQueue
+	pending  int // pushed and not finished
+}
+
+// NewEntity adds a stream.
+func (s *Scheduler) NewEntity(priority int) *Entity {
+	e := &Entity{sched: s, priority: priority, idle: s.kernel.NewWaitQueue()}
+	s.entities = append(s.entities, e)
+	return e
+}
+
+// Job is one unit of work. The driver embeds it or keeps its own in Private.
+type Job struct {
+	// Finished is signalled when the job has ended, whichever way.
+	Finished *Fence
+	Private  any
+	// TimeoutNS on hardware; 0 waits for ever.
+	TimeoutNS int64
+
+	entity    *Entity
+	deps      []*Fence
+	hardware  *Fence
+	stopTimer func() bool
+	started   bool
+}
+
+// NewJob returns a job that is not armed.
+func (e *Entity) NewJob() *Job {
+	return &Job{Finished: NewFence(e.sched.kernel), entity: e}
+}
+
+// DependOn makes the job wait for a fence.
+func (j *Job) DependOn(f *Fence) {
+	if f != nil && !f.Done() {
+		j.deps = append(j.deps, f)
+	}
+}
+
+// Entity returns the job's stream.
+func (j *Job) Entity() *Entity { return j.entity }
+
+// Push arms the job: from here on it ends, whatever happens.
+func (j *Job) Push() {
+	e := j.entity
+	e.pending++
+	e.queue = append(e.queue, j)
+	for _, f := range j.deps {
+		f.OnSignal(e.sched.work.WakeAll)
+	}
+	e.sched.work.WakeAll()
+}
+
+// Pending returns how many jobs of the entity have not ended.
+func (e *Entity) Pending() int { return e.pending }
+
+// Queued returns how many jobs wait for their turn.
+func (e *Entity) Queued() int { return len(e.queue) }
+
+// Kill ends all queued jobs with err, and every later one; jobs on hardware go
+// on.
+func (e *Entity) Kill(err error) {
+	if e.killed == nil {
+		e.killed = err
+	}
+	queue := e.queue
+	e.queue = nil
+	for _, j := range queue {
+		j.finish(e.killed)
+	}
+}
+
+// Killed returns the error the entity was killed with.
+func (e *Entity) Killed() error { return e.killed }
+
+// Flush waits until nothing of the entity is pending.
+func (e *Entity) Flush() {
+	for e.pending > 0 {
+		e.idle.Wait("jobs to end")
+	}
+}
+
+// Close removes an entity that has nothing pending.
+func (e *Entity) Close() {
+	s := e.sched
+	for i, x := range s.entities {
+		if x == e {
+			s.entities = append(s.entities[:i], s.entities[i+1:]...)
+			break
+		}
+	}
+}
+
+// loop is the scheduler's thread.
+func (s *Scheduler) loop() {
+	for !s.ended {
+		j := s.next()
+		if j == nil {
+			s.work.Wait("a job")
+			continue
+		}
+		s.run(j)
+	}
+}
+
+// next takes the first ready job of the highest priority, in turn among equals.
+func (s *Scheduler) next() *Job {
+	if s.stopped || s.inUse >= s.credits {
+		return nil
+	}
+	best := -1
+	for i := range s.entities {
+		k := (s.turn + i) % len(s.entities)
+		if e := s.entities[k]; e.ready() && (best < 0 || e.priority > s.entities[best].priority) {
+			best = k
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	e := s.entities[best]
+	s.turn = (best + 1) % len(s.entities)
+	j := e.queue[0]
+	e.queue = append(e.queue[:0], e.queue[1:]...)
+	return j
+}
+
+func (e *Entity) ready() bool {
+	if len(e.queue) == 0 {
+		return false
+	}
+	for _, f := range e.queue[0].deps {
+		if !f.Done() {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Scheduler) run(j *Job) {
+	if err := j.entity.killed; err != nil {
+		j.finish(err)
+		return
+	}
+	s.inUse++
+	s.running = append(s.running, j)
+	j.started = true
+	hardware, err := s.backend.Run(j)
+	if err != nil {
+		s.end(j, err)
+		return
+	}
+	j.hardware = hardware
+	if j.TimeoutNS > 0 && !hardware.Done() {
+		s.watch(j)
+	}
+	hardware.OnSignal(func() { s.end(j, hardware.Err()) })
+}
+
+// watch gives the job its time, and more as long as the backend says so.
+func (s *Scheduler) watch(j *Job) {
+	j.stopTimer = s.kernel.Timer("job timeout", j.TimeoutNS, func() {
+		if !j.Finished.Done() && s.backend.TimedOut(j) && !j.Finished.Done() {
+			s.watch(j)
+		}
+	})
+}
+
+// end takes a job off the hardware.
+func (s *Scheduler) end(j *Job, err error) {
+	if j.stopTimer != nil {
+		j.stopTimer()
+	}
+	for i, x := range s.running {
+		if x == j {
+			s.running = append(s.running[:i], s.running[i+1:]...)
+			break
+		}
+	}
+	s.inUse--
+	j.finish(err)
+	s.work.WakeAll()
+}
+
+func (j *Job) finish(err error) {
+	e := j.entity
+	j.Finished.Signal(err)
+	e.sched.backend.Free(j)
+	if e.pending--; e.pending == 0 {
+		e.idle.WakeAll()
+	}
+}
+
+// Stop keeps new jobs from hardware, for a reset.
+func (s *Scheduler) Stop() { s.stopped = true }
+
+// Start lets jobs through again.
+func (s *Scheduler) Start() {
+	s.stopped = false
+	s.work.WakeAll()
+}
+
+// Running returns the jobs on hardware, oldest first.
+func (s *Scheduler) Running() []*Job { return append([]*Job(nil), s.running...) }
+
+// End ends the thread and every job: those on hardware with err by signalling
+// their hardware fence.
+func (s *Scheduler) End(err error) {
+	s.ended = true
+	for _, e := range s.entities {
+		e.Kill(err)
+	}
+	for _, j := range s.Running() {
+		j.hardware.Signal(err)
+	}
+	s.work.WakeAll()
+}
+
+// ErrCanceled ends jobs whose context was killed before they ran.
+const ErrCanceled = unix.ECANCELED
