@@ -48,8 +48,8 @@ func (s *ArraySpec) extents() (sr, sc, t int64) {
 // (SCALE-Sim v3's closed forms).
 //
 // DoubleBuffered: shadow registers take the next fold's operand, one array row
-// a cycle, while the present one computes: a fold takes max(T, R) cycles, the
-// first is loaded in R before, and R+C−2 cycles after the last row the last
+// a cycle, while the present one computes: a fold takes max(T, R) cycles (and
+// FoldCycles to turn to the next), the first is loaded in R before, and R+C−2 cycles after the last row the last
 // sum has left the array. Output-stationary folds move their sums out the same
 // way: R cycles, behind the next fold's back.
 //
@@ -74,7 +74,7 @@ func (c *ArrayConfig) Cost(s *ArraySpec) ArrayCost {
 	last := c.stream(s, t) * rate
 	cost := ArrayCost{
 		Preload: int64(c.SetupCycles) + r*rate,
-		Stream:  (groups*folds-1)*max(last, r*rate) + last,
+		Stream:  (groups*folds-1)*(max(last, r*rate)+int64(c.FoldCycles)) + last,
 		Last:    last,
 		Drain:   r + w - 2,
 	}

@@ -46,7 +46,7 @@ func (m *memUnit) init(c *core, unit int, op hw.Op, name string) {
 	}
 	for i := n - 1; i >= 0; i-- {
 		m.free = append(m.free, int32(i))
-		m.reqs[i].Done = sim.Call{H: m.done, Arg: uint64(i)}
+		m.reqs[i] = hw.Request{Op: op, Space: hw.Context, Done: sim.Call{H: m.done, Arg: uint64(i)}}
 	}
 }
 
@@ -108,8 +108,8 @@ func (m *memUnit) send(o *memOp) {
 	m.free = m.free[:len(m.free)-1]
 	m.sent[i] = flight{o, o.linear, c.e.Now()}
 	r := &m.reqs[i]
-	done := r.Done
-	*r = hw.Request{Op: m.op, Space: hw.Context, Source: c.source(), ASID: c.run.launch.ASID, Addr: addr, Bytes: n, Done: done}
+	r.Source, r.ASID, r.Addr, r.Bytes = c.source(), c.run.launch.ASID, addr, n
+	r.Data, r.Zero, r.Status, r.Remote, r.Stalled = nil, false, hw.OK, false, 0
 	m.data(r, o, i)
 	o.off, o.linear = o.off+n, o.linear+n
 	if o.off == o.runSize {
@@ -201,16 +201,7 @@ func (m *memUnit) land(slot uint64) {
 	}
 	if o.pending == 0 && o.issued && m.retire() {
 		c.advance()
-	} else if m.cur != nil {
-		m.resume()
-	}
-}
-
-// resume sends what waited for a request to end.
-func (m *memUnit) resume() {
-	c := m.c
-	c.bill = m.cur.path(c.e.Now())
-	if m.issue() {
+	} else if m.cur != nil && m.issue() {
 		c.advance()
 	}
 }
