@@ -298,3 +298,14 @@ var Doorbell = reg.Table{
 
 // Tables lists all register blocks of BAR0, by offset.
 var Tables = []reg.Table{Ident, MMU, Telemetry, Mgmt, Queue, Doorbell}
+
+// Offset returns a register's offset in BAR0 (of instance 0, element 0). A name
+// that is not in the table panics: drivers take their offsets when they load.
+func Offset(t *reg.Table, name string) uint64 {
+	for i := range t.Registers {
+		if t.Registers[i].Name == name {
+			return t.Base + t.Registers[i].Offset
+		}
+	}
+	panic("abi: table " + t.Name + " has no register " + name)
+}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/alloc"
 	"github.com/presi-sim/presi/hw/mem"
 	"github.com/presi-sim/presi/hw/pcie"
 	"github.com/presi-sim/presi/mmu"
@@ -32,8 +33,8 @@ type Host struct {
 	memory *memory
 	iommu  *mmu.IOMMU
 	link   *pcie.Link
-	phys   *extents
-	iova   *extents
+	phys   *alloc.Ranges
+	iova   *alloc.Ranges
 	tables tables
 	driver iommuDriver
 	irqs   irqs
@@ -50,8 +51,8 @@ type Host struct {
 // driver uses Bus.
 func New(e *sim.Engine, cfg Config, iommu mmu.IOMMUConfig, link *pcie.Link) *Host {
 	h := &Host{e: e, cfg: cfg, link: link, memory: newMemory(e, cfg), coherent: map[uint64]*hw.Pages{}, vectorLimit: 2048}
-	h.phys = newExtents(uint64(hugePage), uint64(cfg.Memory)) // page 0 is nobody's
-	h.iova = newExtents(busStart, busEnd)
+	h.phys = alloc.New(uint64(hugePage), uint64(cfg.Memory)) // page 0 is nobody's
+	h.iova = alloc.New(busStart, busEnd)
 	h.irqs = irqs{k: kernel{e, &h.cfg}}
 	h.posted = e.Register("host posted write", func(slot uint64) {
 		h.freeAccesses = append(h.freeAccesses, int(slot))
@@ -75,9 +76,9 @@ func (root) WritesInOrder() bool { return true }
 func (h *Host) tablePage() uint64 { return h.tablePages(1) }
 
 func (h *Host) tablePages(n uint64) uint64 {
-	at, ok := h.phys.take(n*uint64(pageSize), n*uint64(pageSize))
+	at, ok := h.phys.Take(n*uint64(pageSize), n*uint64(pageSize))
 	if !ok {
-		panic(fmt.Sprintf("host: no memory for page tables (%d bytes are free)", h.phys.left()))
+		panic(fmt.Sprintf("host: no memory for page tables (%d bytes are free)", h.phys.Left()))
 	}
 	return at
 }
@@ -92,4 +93,4 @@ func (h *Host) Memory() *mem.Store { return h.memory.store }
 func (h *Host) LimitVectors(n int) { h.vectorLimit = n }
 
 // FreeMemory returns the bytes of host memory nobody holds, for leak checks.
-func (h *Host) FreeMemory() uint64 { return h.phys.left() }
+func (h *Host) FreeMemory() uint64 { return h.phys.Left() }

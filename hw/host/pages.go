@@ -46,9 +46,9 @@ func (h *Host) AllocPages(bytes int64) (*hw.Pages, error) {
 	if n > int64(pageSize) {
 		align = max(align, mem.ChunkBytes)
 	}
-	at, ok := h.phys.take(uint64(n), align)
+	at, ok := h.phys.Take(uint64(n), align)
 	if !ok {
-		return nil, fmt.Errorf("%d bytes of host memory (%d are free): %w", bytes, h.phys.left(), hw.ErrNoMemory)
+		return nil, fmt.Errorf("%d bytes of host memory (%d are free): %w", bytes, h.phys.Left(), hw.ErrNoMemory)
 	}
 	p := &hw.Pages{Phys: at, Size: roundUp(bytes, int64(pageSize))}
 	p.Touch = func() []byte { return h.memory.store.Bytes(at, p.Size) }
@@ -62,13 +62,13 @@ func (h *Host) FreePages(p *hw.Pages) {
 	}
 	n := allocSize(p.Size)
 	h.memory.store.Free(p.Phys, n)
-	h.phys.give(p.Phys, uint64(n))
+	h.phys.Give(p.Phys, uint64(n))
 }
 
 // MapDMA implements hw.Bus.
 func (h *Host) MapDMA(p *hw.Pages, dir hw.Direction) (uint64, error) {
 	n := uint64(p.Size)
-	iova, ok := h.iova.take(n, alignment(p.Size))
+	iova, ok := h.iova.Take(n, alignment(p.Size))
 	if !ok {
 		return 0, fmt.Errorf("bus addresses for %d bytes: %w", n, hw.ErrNoMemory)
 	}
@@ -81,7 +81,7 @@ func (h *Host) MapDMA(p *hw.Pages, dir hw.Direction) (uint64, error) {
 func (h *Host) UnmapDMA(p *hw.Pages) {
 	h.tables.clear(p.Bus, uint64(p.Size))
 	h.invalidate(p.Bus, uint64(p.Size))
-	h.iova.give(p.Bus, uint64(p.Size))
+	h.iova.Give(p.Bus, uint64(p.Size))
 	p.Bus = 0
 }
 

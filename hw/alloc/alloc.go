@@ -1,17 +1,19 @@
-package host
+// Package alloc hands out ranges of address spaces: physical memory and bus
+// addresses of the host, device memory and context addresses of the driver.
+package alloc
 
 import "sort"
 
-// extents hands out ranges of an address space, the lowest that fits, and takes
-// them back. Physical memory and bus addresses are two of them.
-type extents struct{ free []extent } // by start, never adjacent
+// Ranges is an address space: the lowest range that fits is taken first.
+type Ranges struct{ free []extent } // by start, never adjacent
 
 type extent struct{ start, end uint64 }
 
-func newExtents(start, end uint64) *extents { return &extents{[]extent{{start, end}}} }
+// New returns the space [start, end), all free.
+func New(start, end uint64) *Ranges { return &Ranges{[]extent{{start, end}}} }
 
-// take returns the start of n free bytes at a multiple of align (a power of two).
-func (x *extents) take(n, align uint64) (uint64, bool) {
+// Take returns the start of n free bytes at a multiple of align (a power of two).
+func (x *Ranges) Take(n, align uint64) (uint64, bool) {
 	for i, f := range x.free {
 		at := (f.start + align - 1) &^ (align - 1)
 		if at < f.start || at+n < at || at+n > f.end {
@@ -30,8 +32,8 @@ func (x *extents) take(n, align uint64) (uint64, bool) {
 	return 0, false
 }
 
-// give returns a range, joined with its neighbours.
-func (x *extents) give(start, n uint64) {
+// Give returns a range, joined with its neighbours.
+func (x *Ranges) Give(start, n uint64) {
 	i := sort.Search(len(x.free), func(i int) bool { return x.free[i].start > start })
 	x.free = append(x.free, extent{})
 	copy(x.free[i+1:], x.free[i:])
@@ -46,8 +48,8 @@ func (x *extents) give(start, n uint64) {
 	}
 }
 
-// left returns the free bytes.
-func (x *extents) left() (n uint64) {
+// Left returns the free bytes.
+func (x *Ranges) Left() (n uint64) {
 	for _, f := range x.free {
 		n += f.end - f.start
 	}
