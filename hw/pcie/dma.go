@@ -33,7 +33,6 @@ type transfer struct {
 	fault    uint64
 	failedAt int64
 	zeros    int64 // segments that read as zero
-	remote   bool
 	stalled  sim.Time
 }
 
@@ -102,11 +101,22 @@ func (l *Link) enqueueWrite(i uint32, t *transfer) {
 	l.writes.push(i)
 }
 
-// pump sends what tags, credits and windows allow: writes in order, reads one
-// segment of a source after another.
+// pump sends writes, in order, as far as credits and the window allow, and asks
+// for reads.
 func (l *Link) pump() {
 	for l.writes.size > 0 && !l.gone && l.sendWrite() {
 	}
+	if l.reading > 0 && !l.choosing {
+		l.choosing = true
+		l.e.AtInstantEnd(sim.Call{H: l.handlers.choose})
+	}
+}
+
+// onChoose sends reads as far as tags and credits allow, one segment of a
+// source after another. It decides at the end of an instant, so that nobody
+// gains by asking first in it.
+func (l *Link) onChoose(uint64) {
+	l.choosing = false
 	n := len(l.sources)
 	for k := 0; k < n && l.reading > 0 && !l.gone; {
 		s := l.turn + 1 + k
@@ -224,7 +234,6 @@ func (l *Link) merge(t *transfer, s *segment) {
 	if t.r == nil {
 		return
 	}
-	t.remote = t.remote || s.req.Remote
 	t.stalled = max(t.stalled, s.req.Stalled)
 	if s.req.Status != hw.OK {
 		l.fail(t, s.index, s.req.Status, s.req.FaultAddr)
@@ -273,7 +282,7 @@ func (l *Link) abandon(i uint32) {
 func (l *Link) finish(i uint32, t *transfer) {
 	r := t.r
 	r.Status, r.FaultAddr = t.status, t.fault
-	r.Remote, r.Stalled = t.remote, t.stalled
+	r.Remote, r.Stalled = true, t.stalled
 	if r.Op == hw.Read {
 		r.Zero = t.zeros == t.total
 	}

@@ -64,6 +64,7 @@ type Link struct {
 	sources   []source
 	turn      int   // the source whose read was sent last
 	reading   int   // reads that are not sent in full
+	choosing  bool  // the arbiter of reads runs at the end of this instant
 	writes    fifo  // writes and interrupts that are not sent in full, in order
 	inWire    int64 // bytes of them on the wire,
 	window    int64 // at most this many and a segment

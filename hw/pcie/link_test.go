@@ -329,7 +329,7 @@ func TestSilentHostTimesOut(t *testing.T) {
 	b.link.Submit(fast)
 	b.run(t)
 	assert.Equal(t, hw.TimedOut, slow.Status)
-	assert.Equal(t, c.CompletionTimeout, b.ends[1])
+	assert.InDelta(t, float64(c.CompletionTimeout), float64(b.ends[1]), 1e6)
 	assert.Equal(t, hw.OK, fast.Status)
 	assert.Equal(t, pattern(8192), slow.Data, "a late answer leaves the requester's buffer alone")
 }
