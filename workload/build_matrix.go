@@ -94,6 +94,10 @@ func (b *builder) epilogue(s *spec, e *Epilogue, cols int, whole View) bool {
 		return true
 	}
 	v, strided, ok := b.view(s, "residual")
+	if strided && s.kind == KindConv {
+		s.errorf("residual", "conv adds whole tensors; want a name")
+		return false
+	}
 	if ok && !strided {
 		whole.Tensor = v.Tensor
 		v = whole

@@ -9,7 +9,7 @@
 //
 // # Network files
 //
-//	name   = "example"                # must equal the file's name
+//	name   = "example"
 //	title  = "one line for people"
 //	source = "paper, table; reference code"
 //	dtype  = "bf16"                   # of weights and activations, unless --dtype says else
@@ -39,6 +39,14 @@
 // unless it says `in`; "$in" is what the block started from. A name is looked
 // up in its own block first, then in the whole file. The keys of each operator
 // are in the table of kinds (kinds.go); anything else is an error.
+//
+// # Values
+//
+// Operators are defined on real numbers. A tensor holds them in its element
+// type; an int8 tensor holds round(value/Scale), saturated. So an int8 GEMM of
+// operands a and b has accumulators worth a.Scale·b.Scale each, parameters stay
+// f32 in real units, and gather, copy, transpose and max pool move bytes as they
+// are where the scales of both sides are equal.
 //
 // # Layouts
 //

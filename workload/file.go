@@ -89,6 +89,7 @@ func (r *fileReader) network(root table, batch int, vars map[string]int) {
 			r.errorf(name, "%s has no variable of this name; it has %s", g.Name, vals.names())
 		}
 		vals[name] = vars[name]
+		g.Name += fmt.Sprintf(",%s=%d", name, vars[name])
 	}
 	r.tensors(root, vals, &scope{})
 	for _, t := range r.tables(root, "template") {

@@ -106,7 +106,7 @@ func TestEncodeDecode(t *testing.T) {
 			step float64
 		}{
 			{Tensor{DType: F32, Scale: 1}, 0},
-			{Tensor{DType: BF16, Scale: 1}, math.Abs(float64(v)) / 256},
+			{Tensor{DType: BF16, Scale: 1}, math.Abs(float64(v))/256 + 0x1p-133},
 			{Tensor{DType: I8, Scale: 100. / 127}, 100. / 254 * 1.0001},
 		} {
 			var cell [4]byte

@@ -81,7 +81,7 @@ func (t Tensor) ShapeString() string { return shapeString(t.Shape) }
 // operator wrote. An operator may write a part of a tensor ([View]), and a
 // cache is read and written in place: order in Ops is the only order.
 type Graph struct {
-	Name    string // as given to Load: a network's name, a file or a shorthand
+	Name    string // a network's name, with the variables that were given, or a shorthand
 	Title   string // one line for people
 	Source  string // paper and reference code it was taken from
 	Batch   int

@@ -109,7 +109,7 @@ func TestShapes(t *testing.T) {
 // TestCacheRows: a decoding step writes row context-1 of each sequence's cache
 // and attends to all rows of it.
 func TestCacheRows(t *testing.T) {
-	g := mustLoad(t, "gpt2-decode,context=16", Options{Batch: 3, DType: F32})
+	g := mustLoad(t, "gpt2-decode,context=16,layers=1,vocab=500", Options{Batch: 3, DType: F32})
 	m := newMachine(g)
 	id, _ := g.Lookup("h0.attn.k_cache")
 	before := append([]float32(nil), m.read(id)...)
@@ -124,7 +124,7 @@ func TestCacheRows(t *testing.T) {
 	}
 	position, _ := g.Lookup("position")
 	assert.Equal(t, []float32{15, 15, 15}, m.values[position])
-	probs, _ := g.Lookup("h3.attn.softmax")
+	probs, _ := g.Lookup("h0.attn.softmax")
 	sum := float32(0)
 	for _, p := range m.values[probs][:16] {
 		sum += p
@@ -135,6 +135,7 @@ func TestCacheRows(t *testing.T) {
 func TestVariablesOfANetwork(t *testing.T) {
 	short, long := mustLoad(t, "gpt2-decode,context=256", Options{}), mustLoad(t, "gpt2-decode,context=1024", Options{})
 	assert.Equal(t, int64(12*2*768*(1024-256)), long.MACs()-short.MACs())
+	assert.Equal(t, "gpt2-decode,context=256", short.Name)
 	assert.Equal(t, "1x112x112x3", mustLoad(t, "resnet18,side=112", Options{}).Tensors[0].ShapeString())
 }
 

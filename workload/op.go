@@ -88,7 +88,7 @@ func (r Reduction) String() string { return reductionNames[r] }
 type Op struct {
 	Name string // layer's name as in the network's paper or reference code
 	Kind Kind
-	Pos  string // file:line it came from
+	Pos  string // file:line or shorthand it came from
 	Gemm *Gemm
 	Conv *Conv
 	Pool *Pool

@@ -15,8 +15,8 @@ func TestPredictedRanges(t *testing.T) {
 		name  string
 		dtype DType
 	}{
-		{"resnet18,side=64", F32}, {"resnet18,side=64", I8}, {"resnet50,side=32", I8},
-		{"bert-base-128,seq=4", I8}, {"gpt2-decode,context=32", I8},
+		{"resnet18,side=32", F32}, {"resnet18,side=64", I8}, {"resnet50,side=32", I8},
+		{"bert-base-128,seq=4,layers=2,vocab=500", I8}, {"gpt2-decode,context=32,layers=2,vocab=500", I8},
 		{"gelu_tanh:64x64", I8}, {"silu:64x64", I8}, {"sigmoid:64x64", I8}, {"tanh:64x64", I8}, {"exp:64x64", I8},
 		{"relu6:64x64", I8}, {"mul:64x64", I8}, {"rmsnorm:64x64", I8}, {"batchnorm:64x64", I8},
 		{"reduce:64x64", I8}, {"reduce:64x64,by=mean", I8}, {"transpose:64x32", I8}, {"copy:64x32", I8},

@@ -20,17 +20,17 @@ func few(n int) digits.Split {
 func ignore(int, float64) {}
 
 func TestTrainingIsDeterministicAndLearns(t *testing.T) {
-	a, b := train(few(96), 2, 3, ignore), train(few(96), 2, 3, ignore)
+	a, b := train(few(40), 2, 3, ignore), train(few(40), 2, 3, ignore)
 	for i, p := range a.params() {
 		assert.Equal(t, p.value, b.params()[i].value)
 	}
-	c := train(few(96), 2, 4, ignore)
+	c := train(few(40), 1, 4, ignore)
 	assert.NotEqual(t, a.conv1.weight.value, c.conv1.weight.value)
 
 	var losses []float64
-	n := train(few(128), 25, 3, func(_ int, loss float64) { losses = append(losses, loss) })
-	assert.Less(t, losses[len(losses)-1], losses[0]/2)
-	assert.Greater(t, n.accuracy(few(128)), 0.8)
+	n := train(few(48), 20, 3, func(_ int, loss float64) { losses = append(losses, loss) })
+	assert.Less(t, losses[len(losses)-1], 0.7*losses[0])
+	assert.Greater(t, n.accuracy(few(48)), 0.5)
 }
 
 // TestGradients compares backward with finite differences of the loss.
