@@ -107,7 +107,7 @@ func (x *exec) kernel(c *core, o *vectorOp, xs, zs kern.View) kern.Task {
 		x.pooled(c, o, xs, zs)
 		return &v.pool
 	case abi.VecGather:
-		if o.in == o.out && (o.in != abi.I8 || o.scales[0] == o.scales[2]) {
+		if o.in == o.out && o.act == abi.ActNone && (o.in != abi.I8 || o.scales[0] == o.scales[2]) {
 			v.move = moveTask{zs.Data, xs.Data}
 			return &v.move
 		}

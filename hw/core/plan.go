@@ -195,18 +195,27 @@ func (p *plan) vectorRules() bool {
 			return false
 		}
 	}
+	tensors := tensorType(k.InType) && tensorType(k.OutType)
+	if k.Act != abi.ActNone && !(tensors && takesAct(k.Op)) {
+		return false
+	}
 	switch k.Op {
 	case abi.VecTranspose:
 		return k.InType == k.OutType
 	case abi.VecGather:
 		rows := int64(k.Dims[abi.DimTableRows])
-		return rows >= 1 && rows <= maxExtent && (k.InType == k.OutType || tensorType(k.InType) && tensorType(k.OutType))
+		return rows >= 1 && rows <= maxExtent && (k.InType == k.OutType || tensors)
 	case abi.VecMaxPool, abi.VecAvgPool:
-		return k.InType == k.OutType && tensorType(k.InType) && p.c == p.f && p.dh == 1 && p.dw == 1
+		return k.InType == k.OutType && tensors && p.c == p.f && p.dh == 1 && p.dw == 1
 	case abi.VecSoftmax:
-		return tensorType(k.InType) && tensorType(k.OutType) && int64(k.Dims[abi.DimValid]) <= p.c
+		return tensors && int64(k.Dims[abi.DimValid]) <= p.c
 	}
-	return tensorType(k.InType) && tensorType(k.OutType)
+	return tensors
+}
+
+// takesAct reports operations that end with an activation.
+func takesAct(op uint8) bool {
+	return isBinary(op) || op == abi.VecMap || op == abi.VecBatchNorm || op == abi.VecGather
 }
 
 // wholeRows reports operations that need all columns in a tile.
