@@ -26,6 +26,9 @@ type Driver struct {
 	// file's handles are gone by then. An Open that fails leaves nothing behind.
 	Open      func(f *File) error
 	PostClose func(f *File)
+	// CloseObject is told when a file's last handle of an object goes; jobs may
+	// still use it. May be nil.
+	CloseObject func(f *File, o *Object)
 	// Ioctls are the driver's own, by number.
 	Ioctls map[uint32]Ioctl
 }
@@ -63,6 +66,8 @@ type Device struct {
 	driver  *Driver
 	Minor   int
 	Address string // of its bus, "0000:01:00.0"
+	// Private is the driver's state of the device.
+	Private any
 
 	managed    managed
 	refs       int // files, objects and the registration

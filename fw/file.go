@@ -43,7 +43,7 @@ func (f *File) Close() error {
 		return unix.EBADF
 	}
 	f.closed = true
-	f.objects.drain(func(o *Object) { o.closeHandle() })
+	f.objects.drain(f.closeHandle)
 	if f.Dev.driver.PostClose != nil {
 		f.Dev.driver.PostClose(f)
 	}

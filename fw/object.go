@@ -81,8 +81,13 @@ func (f *File) Object(handle uint32) (*Object, error) {
 	return o.Get(), nil
 }
 
-func (o *Object) closeHandle() {
+// closeHandle drops what a handle held; it is out of the table already.
+func (f *File) closeHandle(o *Object) {
 	o.handles--
+	last := f.objects.find(func(x *Object) bool { return x == o }) == 0
+	if fn := f.Dev.driver.CloseObject; fn != nil && last {
+		fn(f, o)
+	}
 	o.Put()
 }
 
@@ -92,7 +97,7 @@ func gemClose(f *File, arg []byte) error {
 	if err != nil {
 		return errnof(unix.EINVAL, "GEM_CLOSE of handle %d", a.Handle)
 	}
-	o.closeHandle()
+	f.closeHandle(o)
 	return nil
 }
 

@@ -1,0 +1,170 @@
+package npudrv
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// bo is the driver's part of a buffer object.
+type bo struct {
+	d     *Device
+	flags uint32
+	size  uint64
+	at    uint64    // device address, for a buffer in device memory
+	pages *hw.Pages // for a buffer in host memory
+}
+
+// maxBO bounds one buffer.
+const maxBO = 1 << 40
+
+func roundUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
+
+// newBO allocates the memory.
+func (d *Device) newBO(size uint64, flags uint32) (*fw.Object, error) {
+	place := flags & (abi.BODevice | abi.BOHost)
+	if flags&^uint32(abi.BOFlags) != 0 || place == 0 || place == abi.BODevice|abi.BOHost {
+		return nil, fmt.Errorf("BO_CREATE flags %#x: exactly one of DEVICE and HOST: %w", flags, unix.EINVAL)
+	}
+	if size == 0 || size > maxBO {
+		return nil, fmt.Errorf("BO_CREATE of %d bytes: %w", size, unix.EINVAL)
+	}
+	b := &bo{d: d, flags: flags, size: roundUp(size, pageSize)}
+	if err := b.allocate(); err != nil {
+		return nil, err
+	}
+	o := d.NewObject(int64(b.size), boFuncs{})
+	o.Private = b
+	return o, nil
+}
+
+func (b *bo) allocate() error {
+	if b.flags&abi.BODevice != 0 {
+		align := uint64(pageSize)
+		if b.size >= bigPage {
+			align = bigPage
+		}
+		if b.size >= hugePage {
+			align = hugePage
+		}
+		at, ok := b.d.memory.Take(b.size, align)
+		if !ok {
+			return fmt.Errorf("%d bytes of device memory (%d are free): %w", b.size, b.d.memory.Left(), unix.ENOSPC)
+		}
+		b.at = at
+		return nil
+	}
+	p, err := b.d.bus.AllocPages(int64(b.size))
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
+	}
+	dir := hw.Direction(hw.DeviceReads)
+	if b.writable() {
+		dir = hw.Bidirectional
+	}
+	if _, err := b.d.bus.MapDMA(p, dir); err != nil {
+		b.d.bus.FreePages(p)
+		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
+	}
+	b.pages = p
+	return nil
+}
+
+// writable reports whether the device may write the buffer.
+func (b *bo) writable() bool { return b.flags&(abi.BOReadOnly|abi.BOCommand) == 0 }
+
+// phys is the physical address that page tables hold.
+func (b *bo) phys() uint64 {
+	if b.pages != nil {
+		return b.pages.Bus
+	}
+	return b.at | abi.DeviceBit
+}
+
+func (b *bo) permissions() uint64 {
+	bits := uint64(mapRead)
+	if b.writable() {
+		bits |= mapWrite
+	}
+	if b.flags&abi.BOCommand != 0 {
+		bits |= mapExec
+	}
+	return bits
+}
+
+type boFuncs struct{}
+
+// Release implements fw.ObjectFuncs.
+func (boFuncs) Release(o *fw.Object) {
+	b := o.Private.(*bo)
+	if b.pages == nil {
+		b.d.memory.Give(b.at, b.size)
+		return
+	}
+	b.d.bus.UnmapDMA(b.pages)
+	b.d.bus.FreePages(b.pages)
+}
+
+// Mapping implements fw.ObjectFuncs: host memory itself, or device memory
+// through BAR2 as far as that reaches.
+func (boFuncs) Mapping(o *fw.Object) (fw.Mapping, error) {
+	b := o.Private.(*bo)
+	if b.pages == nil && b.at+b.size > b.d.windowSize {
+		return nil, fmt.Errorf("buffer beyond the %d bytes of device memory that the CPU sees: %w", b.d.windowSize, unix.EINVAL)
+	}
+	return mapping{b}, nil
+}
+
+// mapping is a program's view of a buffer.
+type mapping struct{ b *bo }
+
+func (m mapping) check(p []byte, off int64) error {
+	if off < 0 || uint64(off)+uint64(len(p)) > m.b.size {
+		return fmt.Errorf("bytes %d to %d of a buffer of %d: %w", off, off+int64(len(p)), m.b.size, unix.EFAULT)
+	}
+	return nil
+}
+
+// ReadAt implements fw.Mapping.
+func (m mapping) ReadAt(p []byte, off int64) (int, error) {
+	if err := m.check(p, off); err != nil {
+		return 0, err
+	}
+	if m.b.pages != nil {
+		return copy(p, m.Bytes()[off:]), nil
+	}
+	if !m.b.d.Enter() {
+		return 0, unix.EIO
+	}
+	defer m.b.d.Exit()
+	m.b.d.bus.ReadBAR(abi.BARMemory, m.b.at+uint64(off), p)
+	return len(p), nil
+}
+
+// WriteAt implements fw.Mapping.
+func (m mapping) WriteAt(p []byte, off int64) (int, error) {
+	if err := m.check(p, off); err != nil {
+		return 0, err
+	}
+	if m.b.pages != nil {
+		return copy(m.Bytes()[off:], p), nil
+	}
+	if !m.b.d.Enter() {
+		return 0, unix.EIO
+	}
+	defer m.b.d.Exit()
+	m.b.d.bus.WriteBAR(abi.BARMemory, m.b.at+uint64(off), p)
+	return len(p), nil
+}
+
+// Bytes implements fw.Mapping.
+func (m mapping) Bytes() []byte {
+	if m.b.pages == nil {
+		return nil
+	}
+	return m.b.pages.Touch()
+}

@@ -1,0 +1,134 @@
+package npudrv
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+)
+
+// client is the driver's state of an open file: a context with its mappings and
+// queues.
+type client struct {
+	d      *Device
+	file   *fw.File
+	space  *space
+	mapped map[*fw.Object]*view
+	queues []*queue // by number − 1; nil when destroyed
+	dead   error    // the context was killed
+}
+
+// view is a buffer in a client's address space. Handles and jobs hold it.
+type view struct {
+	o   *fw.Object
+	va  uint64
+	use int // jobs that may still touch it
+	// closed says that the file has no handle any more: the last job unmaps it.
+	closed bool
+}
+
+func open(f *fw.File) error {
+	d := deviceOf(f)
+	s, err := d.newSpace()
+	if err != nil {
+		return err
+	}
+	f.Private = &client{d: d, file: f, space: s, mapped: map[*fw.Object]*view{}}
+	return nil
+}
+
+// postClose ends the file's jobs, then takes its context away.
+func postClose(f *fw.File) {
+	c := f.Private.(*client)
+	for _, q := range c.queues {
+		if q != nil {
+			q.close()
+		}
+	}
+	for _, v := range c.views() {
+		c.unmap(v)
+	}
+	c.space.destroy()
+}
+
+// views returns the mappings in order of address.
+func (c *client) views() []*view {
+	var out []*view
+	for _, v := range c.mapped {
+		i := len(out)
+		out = append(out, v)
+		for ; i > 0 && out[i-1].va > v.va; i-- {
+			out[i] = out[i-1]
+		}
+		out[i] = v
+	}
+	return out
+}
+
+// deviceOf returns the driver's device of a file.
+func deviceOf(f *fw.File) *Device { return f.Dev.Private.(*Device) }
+
+// view returns the buffer's place in the client's address space, mapping it
+// there first if need be.
+func (c *client) view(o *fw.Object) (*view, error) {
+	if v := c.mapped[o]; v != nil {
+		return v, nil
+	}
+	b := o.Private.(*bo)
+	va, err := c.space.reserve(b.size)
+	if err != nil {
+		return nil, err
+	}
+	if err := c.space.mapRange(va, b.phys(), b.size, b.permissions()); err != nil {
+		c.space.va.Give(va, b.size)
+		return nil, err
+	}
+	v := &view{o: o.Get(), va: va}
+	c.mapped[o] = v
+	return v, nil
+}
+
+// closeObject is the end of the last handle: jobs that run keep the mapping.
+func closeObject(f *fw.File, o *fw.Object) {
+	c := f.Private.(*client)
+	v := c.mapped[o]
+	if v == nil {
+		return
+	}
+	if v.closed = true; v.use == 0 {
+		c.unmap(v)
+	}
+}
+
+// release ends a job's use of a buffer. It runs in interrupt threads, so the
+// wait for the device's TLBs has a thread of its own.
+func (c *client) release(v *view) {
+	if v.use--; v.use == 0 && v.closed {
+		c.d.bus.Spawn("presi unmap", false, func() {
+			if v.use == 0 && c.mapped[v.o] == v {
+				c.unmap(v)
+			}
+		})
+	}
+}
+
+// unmap takes a buffer out of the address space.
+func (c *client) unmap(v *view) {
+	b := v.o.Private.(*bo)
+	if c.d.Enter() {
+		c.space.unmapRange(v.va, b.size)
+		c.d.Exit()
+	}
+	c.space.va.Give(v.va, b.size)
+	delete(c.mapped, v.o)
+	v.o.Put()
+}
+
+// queue looks a queue up.
+func (c *client) queue(number uint32) (*queue, error) {
+	if number == 0 || int(number) > len(c.queues) || c.queues[number-1] == nil {
+		return nil, fmt.Errorf("queue %d: %w", number, unix.ENOENT)
+	}
+	return c.queues[number-1], nil
+}

@@ -1,0 +1,274 @@
+// Package npudrv is the reference driver: the presi accelerator behind the
+// accel framework. It reaches the device through hw.Bus alone, as a driver in C
+// reaches its hardware through the kernel.
+//
+// Each engine and priority has one hardware ring, fed by a scheduler; queues of
+// programs are entities of it. Each open file is a context (ASID) with page
+// tables of its own in device memory.
+package npudrv
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/alloc"
+)
+
+// Device is the driver's state of one accelerator.
+type Device struct {
+	*fw.Device
+	bus  hw.Bus
+	info abi.DeviceInfo
+	log  func(format string, args ...any)
+
+	windowSize uint64 // of BAR2
+	ringLog2   uint32
+	maxASID    uint32
+
+	memory   *alloc.Ranges // device memory, beyond what BAR2 keeps for tables
+	tables   *alloc.Ranges // device memory for page tables, visible in BAR2
+	contexts uint64        // device address of the context table
+	asids    []bool
+	mmuLock  hw.Mutex // one invalidation at a time
+	invSeqno uint32
+
+	rings    []*ring
+	faults   *hw.DMA
+	faultLog uint32
+	faultSeq uint32 // free-running head of the fault ring
+
+	resets    abi.ResetInfo
+	resetLock hw.Mutex
+	vectors   int
+}
+
+const (
+	faultRingLog2 = 6
+	faultRecord   = 32
+	tableShare    = 16 // 1/16 of BAR2's window holds page tables
+	minTables     = 1 << 20
+	dmaBits       = 52
+)
+
+var driver = &fw.Driver{
+	Name: "presi", Desc: "presi accelerator", Date: "20261122", Major: 1,
+	Features: fw.FeatureAccel | fw.FeatureGEM | fw.FeatureSyncobj,
+	Open:     open, PostClose: postClose, CloseObject: closeObject,
+}
+
+func init() { driver.Ioctls = ioctls }
+
+// Probe binds the driver to a device: on success its node is open to programs.
+// Any failure undoes what was done before it. logf takes the driver's messages;
+// nil drops them.
+func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (*Device, error) {
+	if logf == nil {
+		logf = func(string, ...any) {}
+	}
+	base, err := class.NewDevice(driver, bus.Address())
+	if err != nil {
+		return nil, err
+	}
+	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex()}
+	base.Private = d
+	for _, step := range []func() error{d.enable, d.identify, d.boot, d.initMemory, d.initFaults, d.initInterrupts, d.initRings, d.Register} {
+		if err := step(); err != nil {
+			d.Put() // runs the managed actions
+			return nil, fmt.Errorf("probe of %s: %w", bus.Address(), err)
+		}
+	}
+	return d, nil
+}
+
+// Remove unbinds the driver: no program gets in any more, pending fences end
+// with ENODEV, the hardware is quiet. Memory goes when the last file closes.
+func (d *Device) Remove() {
+	d.Unplug()
+	for _, r := range d.rings {
+		r.sched.End(unix.ENODEV)
+		d.write(r.reg(regQCtrl), 0)
+	}
+	d.bus.ConfigWrite(pciCommand, 2, 0)
+	d.Put()
+}
+
+// PCI configuration space that a driver touches.
+const (
+	pciVendor     = 0x00
+	pciCommand    = 0x04
+	commandMemory = 1 << 1
+	commandMaster = 1 << 2
+)
+
+// enable turns on memory decoding and bus mastering.
+func (d *Device) enable() error {
+	if id := d.bus.ConfigRead(pciVendor, 4); id != abi.DeviceID<<16|abi.VendorID {
+		return fmt.Errorf("device %08x is not %04x:%04x: %w", id, abi.VendorID, abi.DeviceID, unix.ENODEV)
+	}
+	d.bus.ConfigWrite(pciCommand, 2, commandMemory|commandMaster)
+	d.Manage("disable device", func() { d.bus.ConfigWrite(pciCommand, 2, 0) })
+	if err := d.bus.SetDMAMask(dmaBits); err != nil {
+		return fmt.Errorf("%w: %w", err, unix.EIO)
+	}
+	return nil
+}
+
+// identify checks versions and reads the capabilities.
+func (d *Device) identify() error {
+	if id := d.read(regID); id != abi.DeviceID<<16|abi.VendorID {
+		return fmt.Errorf("registers answer %08x: %w", id, unix.ENODEV)
+	}
+	if v := d.read(regABIVersion); v != abi.Version {
+		return fmt.Errorf("register interface %d, this driver knows %d: %w", v, abi.Version, unix.ENODEV)
+	}
+	array := d.read(regArray)
+	d.info = abi.DeviceInfo{
+		HWVersion: d.read(regHWVersion), ABIVersion: abi.Version, Platform: d.read(regPlatform),
+		NumCores: d.read(regCores), NumQueues: d.read(regQueues), NumDMAChannels: d.read(regDMA),
+		ArrayRows: array & 0xffff, ArrayCols: array >> 16, VectorLanes: d.read(regVector),
+		VABits: d.read(regVABits), DTypes: uint64(d.read(regDTypes)), MemSize: d.read64(regMemSize),
+		ScratchpadSize: d.read64(regSpadSize), CoreClockHz: d.read64(regCoreHz),
+		TimestampHz: d.read64(regTimestampHz), PageSizes: uint64(d.read(regPageSizes)),
+		VAStart: vaStart, VAEnd: vaEnd,
+	}
+	d.windowSize = d.read64(regBAR2Size)
+	d.ringLog2 = d.read(regRingLog2)
+	d.maxASID = d.read(regContexts)
+	return nil
+}
+
+// timeScale stretches time-outs on slow platforms: silicon answers in real
+// time, emulation and simulation need not.
+func (d *Device) timeScale() int64 {
+	return [...]int64{abi.PlatformSilicon: 1, abi.PlatformEmulation: 100, abi.PlatformSimulation: 1}[d.info.Platform&3%3]
+}
+
+// bootTimeout is what silicon gets, in ns.
+const bootTimeout = 2e9
+
+// boot starts the management controller and waits until it is ready.
+func (d *Device) boot() error {
+	d.write(regBootCtrl, 1)
+	return d.poll("boot of the management controller", bootTimeout*d.timeScale(), 1e6, func() (bool, error) {
+		switch s := d.read(regBootStatus); s & 0xf {
+		case abi.BootReady:
+			return true, nil
+		case abi.BootFailed:
+			return false, fmt.Errorf("management controller failed to boot, code %d: %w", s>>16, unix.EIO)
+		}
+		return false, nil
+	})
+}
+
+// poll calls done every interval until it says true; ETIME when the limit passes.
+func (d *Device) poll(what string, limit, interval int64, done func() (bool, error)) error {
+	for end := d.bus.Now() + limit; ; {
+		ok, err := done()
+		if ok || err != nil {
+			return err
+		}
+		if d.bus.Now() >= end {
+			return fmt.Errorf("%s after %d ns: %w", what, limit, unix.ETIME)
+		}
+		d.bus.Sleep(interval)
+	}
+}
+
+// initMemory splits device memory: page tables and the context table where the
+// CPU sees them, the rest for buffers.
+func (d *Device) initMemory() error {
+	tables := max(minTables, min(d.windowSize, d.info.MemSize)/tableShare)
+	if tables >= d.info.MemSize {
+		return fmt.Errorf("%d bytes of device memory: %w", d.info.MemSize, unix.ENOSPC)
+	}
+	d.tables = alloc.New(0, tables)
+	d.memory = alloc.New(tables, d.info.MemSize)
+	n := uint64(d.maxASID) * abi.ContextSize
+	at, ok := d.tables.Take(n, pageSize)
+	if !ok {
+		return unix.ENOSPC
+	}
+	d.contexts = at
+	d.asids = make([]bool, d.maxASID)
+	d.asids[0] = true // never valid
+	d.bus.WriteBAR(abi.BARMemory, at, make([]byte, n))
+	d.programMMU()
+	return nil
+}
+
+// programMMU tells the device MMU where contexts and faults are.
+func (d *Device) programMMU() {
+	d.writePair(regContextLo, regContextHi, d.contexts|abi.DeviceBit)
+	if d.faults != nil {
+		d.writePair(regFaultLo, regFaultHi, d.faults.Addr)
+		d.write(regFaultLog2, faultRingLog2)
+	}
+}
+
+func (d *Device) initFaults() error {
+	ring, err := d.bus.AllocDMA(faultRecord << faultRingLog2)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
+	}
+	d.faults = ring
+	d.Manage("fault ring", func() { d.bus.FreeDMA(ring) })
+	d.programMMU()
+	return nil
+}
+
+// initInterrupts takes a vector for events and one a ring, or fewer, shared.
+func (d *Device) initInterrupts() error {
+	n, err := d.bus.AllocVectors(1, 1+int(d.info.NumQueues))
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, unix.ENOSPC)
+	}
+	d.Manage("interrupts", d.bus.FreeVectors)
+	if err := d.bus.RequestIRQ(abi.VectorEvents, "presi-events", d.events); err != nil {
+		return fmt.Errorf("%w: %w", err, unix.EIO)
+	}
+	for v := 1; v < n; v++ {
+		if err := d.bus.RequestIRQ(v, fmt.Sprintf("presi-queue%d", v-1), func() { d.completions(v) }); err != nil {
+			return fmt.Errorf("%w: %w", err, unix.EIO)
+		}
+	}
+	d.vectors = n
+	d.write(regMask, abi.CauseFault|abi.CauseReset|abi.CauseMailbox|abi.CauseMemory|abi.CauseMgmt)
+	return nil
+}
+
+// events is the handler of vector 0. With a single vector it serves the rings too.
+func (d *Device) events() {
+	if !d.Enter() {
+		return
+	}
+	defer d.Exit()
+	cause := d.read(regCause)
+	d.write(regCause, cause)
+	if cause&abi.CauseFault != 0 {
+		d.readFaults()
+	}
+	d.completions(abi.VectorEvents)
+}
+
+// readFaults empties the fault ring into the log.
+func (d *Device) readFaults() {
+	const mask = 1<<faultRingLog2 - 1
+	tail := d.read(regFaultTail) & mask
+	for ; d.faultSeq&mask != tail; d.faultSeq++ {
+		p := d.faults.Bytes[(d.faultSeq&mask)*faultRecord:]
+		w := binary.LittleEndian.Uint64(p)
+		d.log("presi %s: fault cause %d, context %d, address %#x", d.Address,
+			w&0xfff, w>>12&0xfffff, binary.LittleEndian.Uint64(p[16:]))
+		d.faultLog++
+	}
+	d.write(regFaultHead, d.faultSeq&mask)
+	d.write(regFaultStat, 3)
+}
+
+// Faults returns how many records the driver took from the fault ring.
+func (d *Device) Faults() int { return int(d.faultLog) }

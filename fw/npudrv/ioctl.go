@@ -1,0 +1,129 @@
+package npudrv
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// ioctls is the driver's part of the uAPI.
+var ioctls = map[uint32]fw.Ioctl{
+	abi.NrQuery:        {Name: "QUERY", Size: abi.SizeOf[abi.Query](), Fn: query},
+	abi.NrBOCreate:     {Name: "BO_CREATE", Size: abi.SizeOf[abi.BOCreate](), Fn: boCreate},
+	abi.NrBOInfo:       {Name: "BO_INFO", Size: abi.SizeOf[abi.BOInfo](), Fn: boInfo},
+	abi.NrQueueCreate:  {Name: "QUEUE_CREATE", Size: abi.SizeOf[abi.QueueCreate](), Fn: queueCreate},
+	abi.NrQueueDestroy: {Name: "QUEUE_DESTROY", Size: abi.SizeOf[abi.QueueDestroy](), Fn: queueDestroy},
+	abi.NrSubmit:       {Name: "SUBMIT", Size: abi.SizeOf[abi.Submit](), Fn: submit},
+	abi.NrQueueStatus:  {Name: "QUEUE_STATUS", Size: abi.SizeOf[abi.QueueStatus](), Fn: queueStatus},
+}
+
+// query answers with a struct: the size alone for a null pointer, else the
+// bytes, with zeros at the end of a larger buffer.
+func query(f *fw.File, arg []byte) error {
+	a := abi.Load[abi.Query](arg)
+	if a.Pad != 0 {
+		return fmt.Errorf("QUERY pad %#x: %w", a.Pad, unix.EINVAL)
+	}
+	answer, err := deviceOf(f).answer(a.Type)
+	if err != nil {
+		return err
+	}
+	if a.Ptr != 0 {
+		out := make([]byte, min(int(a.Size), maxAnswer))
+		copy(out, answer)
+		if err := f.User().CopyOut(a.Ptr, out); err != nil {
+			return err
+		}
+	}
+	a.Size = uint32(len(answer))
+	abi.Store(arg, &a)
+	return nil
+}
+
+// maxAnswer bounds what a query writes to a larger buffer.
+const maxAnswer = 4096
+
+func (d *Device) answer(kind uint32) ([]byte, error) {
+	switch kind {
+	case abi.QueryDevice:
+		info := d.info
+		info.MemAvailable = d.memory.Left()
+		return bytesOf(&info), nil
+	case abi.QueryTelemetry:
+		t := d.telemetry()
+		return bytesOf(&t), nil
+	case abi.QueryReset:
+		return bytesOf(&d.resets), nil
+	}
+	return nil, fmt.Errorf("QUERY type %d: %w", kind, unix.EINVAL)
+}
+
+func bytesOf[T any](v *T) []byte {
+	p := make([]byte, abi.SizeOf[T]())
+	abi.Store(p, v)
+	return p
+}
+
+// telemetry latches the counters and reads them: they stand in the registers in
+// the order of the struct.
+func (d *Device) telemetry() abi.TelemetryInfo {
+	d.write(regSnapshot, 1)
+	p := make([]byte, abi.SizeOf[abi.TelemetryInfo]())
+	for off := uint64(0); off < regPower-regTelemetry; off += 8 {
+		v := d.read64(regTelemetry + off)
+		abi.Store(p[off:], &v)
+	}
+	t := abi.Load[abi.TelemetryInfo](p)
+	t.PowerMW, t.TemperatureMC = d.read(regPower), d.read(regTemp)
+	return t
+}
+
+func boCreate(f *fw.File, arg []byte) error {
+	a := abi.Load[abi.BOCreate](arg)
+	if a.Pad != 0 {
+		return fmt.Errorf("BO_CREATE pad %#x: %w", a.Pad, unix.EINVAL)
+	}
+	c := f.Private.(*client)
+	o, err := c.d.newBO(a.Size, a.Flags)
+	if err != nil {
+		return err
+	}
+	defer o.Put() // handle and view hold their own
+	v, err := c.view(o)
+	if err != nil {
+		return err
+	}
+	if a.Handle, err = f.CreateHandle(o); err != nil {
+		c.unmap(v)
+		return err
+	}
+	a.Size, a.DeviceAddr = uint64(o.Size), v.va
+	abi.Store(arg, &a)
+	return nil
+}
+
+func boInfo(f *fw.File, arg []byte) error {
+	a := abi.Load[abi.BOInfo](arg)
+	if a.Pad != 0 {
+		return fmt.Errorf("BO_INFO pad %#x: %w", a.Pad, unix.EINVAL)
+	}
+	o, err := f.Object(a.Handle)
+	if err != nil {
+		return err
+	}
+	defer o.Put()
+	v, err := f.Private.(*client).view(o)
+	if err != nil {
+		return err
+	}
+	b := o.Private.(*bo)
+	a = abi.BOInfo{Handle: a.Handle, Flags: b.flags, Size: b.size, DeviceAddr: v.va, MmapOffset: o.MmapOffset()}
+	if b.pages == nil {
+		a.Resident = 1
+	}
+	abi.Store(arg, &a)
+	return nil
+}

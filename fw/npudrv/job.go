@@ -1,0 +1,267 @@
+package npudrv
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// queue is a program's queue: an entity of the ring that its engine and
+// priority lead to.
+type queue struct {
+	client    *client
+	number    uint32
+	ring      *ring
+	entity    *fw.Entity
+	cores     uint32
+	submitted uint64
+	completed uint64
+	failed    uint64 // sequence number of the first failed job
+	err       error  // of the first failed job
+	guilty    bool
+}
+
+// job is one submission.
+type job struct {
+	*fw.Job
+	client   *client
+	queue    *queue
+	seqno    uint64
+	hwSeqno  uint64
+	command  uint64
+	length   uint32
+	views    []*view
+	hardware *fw.Fence
+}
+
+// Limits of a submission.
+const (
+	maxBOs         = 1 << 16
+	maxSyncs       = 1 << 10
+	maxQueues      = 256 // of a file
+	defaultTimeout = 2e9 // ns on silicon
+)
+
+func queueCreate(f *fw.File, arg []byte) error {
+	a := abi.Load[abi.QueueCreate](arg)
+	c := f.Private.(*client)
+	all := uint32(1)<<c.d.info.NumCores - 1
+	if a.Engine >= abi.NumEngines || a.Priority >= fw.NumPriorities || a.Flags != 0 || a.Pad != 0 || a.CoreMask&^all != 0 {
+		return fmt.Errorf("QUEUE_CREATE engine %d, priority %d, cores %#x of %#x, flags %#x: %w",
+			a.Engine, a.Priority, a.CoreMask, all, a.Flags, unix.EINVAL)
+	}
+	q := &queue{client: c, cores: a.CoreMask, ring: c.d.ringFor(a.Engine, a.Priority)}
+	slot := -1
+	for i, other := range c.queues {
+		if other == nil {
+			slot = i
+			break
+		}
+	}
+	if slot < 0 {
+		if len(c.queues) == maxQueues {
+			return fmt.Errorf("%d queues: %w", maxQueues, unix.ENOSPC)
+		}
+		slot = len(c.queues)
+		c.queues = append(c.queues, nil)
+	}
+	q.entity = q.ring.sched.NewEntity(int(a.Priority))
+	q.number = uint32(slot + 1)
+	c.queues[slot] = q
+	a.Queue = q.number
+	abi.Store(arg, &a)
+	return nil
+}
+
+func queueDestroy(f *fw.File, arg []byte) error {
+	a := abi.Load[abi.QueueDestroy](arg)
+	if a.Pad != 0 {
+		return fmt.Errorf("QUEUE_DESTROY pad %#x: %w", a.Pad, unix.EINVAL)
+	}
+	q, err := f.Private.(*client).queue(a.Queue)
+	if err != nil {
+		return err
+	}
+	q.close()
+	return nil
+}
+
+// close ends the queue's jobs: those that wait are cancelled, those on hardware
+// run to their end.
+func (q *queue) close() {
+	q.client.queues[q.number-1] = nil
+	q.entity.Kill(fw.ErrCanceled)
+	q.entity.Flush()
+	q.entity.Close()
+}
+
+func queueStatus(f *fw.File, arg []byte) error {
+	a := abi.Load[abi.QueueStatus](arg)
+	c := f.Private.(*client)
+	q, err := c.queue(a.Queue)
+	if err != nil {
+		return err
+	}
+	a = abi.QueueStatus{Queue: a.Queue, Error: -int32(fw.Errno(q.err)), LastSubmitted: q.submitted,
+		LastCompleted: q.completed, FailedSeqno: q.failed, ResetCount: c.d.resets.ResetCount}
+	if q.guilty {
+		a.Guilty = 1
+	}
+	abi.Store(arg, &a)
+	return nil
+}
+
+// submit checks everything, and only then arms the job: from there on it ends.
+func submit(f *fw.File, arg []byte) error {
+	a := abi.Load[abi.Submit](arg)
+	c := f.Private.(*client)
+	c.d.bus.Charge(hw.CostSubmit)
+	q, err := c.queue(a.Queue)
+	if err != nil {
+		return err
+	}
+	switch {
+	case a.Flags&^uint32(abi.SubmitNonblock) != 0, a.Offset%16 != 0, a.Length%16 != 0,
+		a.Length == 0 || a.Length > abi.MaxCommandBytes, a.NumBOs > maxBOs, a.NumInSyncs > maxSyncs, a.NumOutSync > maxSyncs:
+		return fmt.Errorf("SUBMIT flags %#x, offset %d, length %d, %d buffers, %d+%d syncs: %w",
+			a.Flags, a.Offset, a.Length, a.NumBOs, a.NumInSyncs, a.NumOutSync, unix.EINVAL)
+	case q.entity.Killed() != nil:
+		return fmt.Errorf("queue %d: its context was killed: %w", a.Queue, unix.ECANCELED)
+	case c.d.resets.State == resetWedged:
+		return fmt.Errorf("SUBMIT on a wedged device: %w", unix.EIO)
+	case a.Flags&abi.SubmitNonblock != 0 && q.entity.Queued() >= maxQueued:
+		return unix.EAGAIN
+	}
+	j := &job{Job: q.entity.NewJob(), client: c, queue: q, length: uint32(a.Length)}
+	j.Private = j
+	j.TimeoutNS = int64(a.TimeoutNS)
+	if j.TimeoutNS <= 0 {
+		j.TimeoutNS = defaultTimeout * c.d.timeScale()
+	}
+	if err := j.resolve(f, &a); err != nil {
+		j.drop()
+		return err
+	}
+	out, err := syncs(f, a.OutSyncs, a.NumOutSync)
+	if err != nil {
+		j.drop()
+		return err
+	}
+	q.submitted++
+	j.seqno = q.submitted
+	j.Finished.Seqno = j.seqno
+	for _, s := range out {
+		s.obj.Attach(s.point, j.Finished)
+	}
+	j.Push()
+	a.Seqno = j.seqno
+	abi.Store(arg, &a)
+	return nil
+}
+
+// maxQueued is when a nonblocking SUBMIT gives up.
+const maxQueued = 1024
+
+// resolve looks up everything the job names: buffers, commands, dependencies.
+func (j *job) resolve(f *fw.File, a *abi.Submit) error {
+	if err := j.use(f, a.CommandBO); err != nil {
+		return err
+	}
+	cmd := j.views[0]
+	b := cmd.o.Private.(*bo)
+	if b.flags&abi.BOCommand == 0 || a.Offset > b.size || a.Length > b.size-a.Offset {
+		return fmt.Errorf("commands at %d to %d of buffer %d (flags %#x, %d bytes): %w",
+			a.Offset, a.Offset+a.Length, a.CommandBO, b.flags, b.size, unix.EINVAL)
+	}
+	j.command = cmd.va + a.Offset
+	raw := make([]byte, 4*a.NumBOs)
+	if err := f.User().CopyIn(a.BOs, raw); err != nil {
+		return err
+	}
+	for ; len(raw) > 0; raw = raw[4:] {
+		if err := j.use(f, binary.LittleEndian.Uint32(raw)); err != nil {
+			return err
+		}
+	}
+	in, err := syncs(f, a.InSyncs, a.NumInSyncs)
+	if err != nil {
+		return err
+	}
+	for _, s := range in {
+		fence := s.obj.At(s.point)
+		if fence == nil {
+			return fmt.Errorf("nothing is submitted for point %d of an in-sync: %w", s.point, unix.EINVAL)
+		}
+		j.DependOn(fence)
+	}
+	return nil
+}
+
+// use pins one buffer for the job.
+func (j *job) use(f *fw.File, handle uint32) error {
+	o, err := f.Object(handle)
+	if err != nil {
+		return err
+	}
+	defer o.Put() // the view holds its own
+	v, err := j.client.view(o)
+	if err != nil {
+		return err
+	}
+	v.use++
+	j.views = append(j.views, v)
+	return nil
+}
+
+// drop ends the use of buffers.
+func (j *job) drop() {
+	for _, v := range j.views {
+		j.client.release(v)
+	}
+	j.views = nil
+}
+
+// free is the end of an armed job.
+func (j *job) free() {
+	q := j.queue
+	if err := j.Finished.Err(); err != nil && q.err == nil {
+		q.err, q.failed = err, j.seqno
+	}
+	q.completed = max(q.completed, j.seqno)
+	j.drop()
+}
+
+type syncPoint struct {
+	obj   *fw.Syncobj
+	point uint64
+}
+
+// syncs reads an array of presi_sync.
+func syncs(f *fw.File, addr uint64, n uint32) ([]syncPoint, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	size := abi.SizeOf[abi.Sync]()
+	raw := make([]byte, size*int(n))
+	if err := f.User().CopyIn(addr, raw); err != nil {
+		return nil, err
+	}
+	out := make([]syncPoint, n)
+	for i := range out {
+		s := abi.Load[abi.Sync](raw[i*size:])
+		if s.Flags != 0 {
+			return nil, fmt.Errorf("presi_sync flags %#x: %w", s.Flags, unix.EINVAL)
+		}
+		obj, err := f.Syncobj(s.Syncobj)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = syncPoint{obj, s.Point}
+	}
+	return out, nil
+}

@@ -1,0 +1,188 @@
+package npudrv
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// ring is a hardware queue: its submission and completion rings, and the
+// scheduler that feeds it.
+type ring struct {
+	d        *Device
+	index    uint32
+	engine   uint32
+	priority uint32
+	vector   int
+	sq, cq   *hw.DMA
+	log2     uint32
+	produced uint32 // entries written since ENABLE
+	consumed uint32 // completions read since ENABLE
+	seqno    uint64 // last one given out
+	epoch    uint16
+	flying   []*job // by order of submission
+	sched    *fw.Scheduler
+	progress uint32 // when a time-out last looked
+}
+
+// ringCredits bounds the jobs that sit in a ring: one runs, one is fetched
+// ahead, the rest keep the ring from running dry between interrupts.
+const ringCredits = 16
+
+func (r *ring) reg(off uint64) uint64  { return off + uint64(r.index)*abi.QueueStride }
+func (r *ring) bell(off uint64) uint64 { return off + uint64(r.index)*abi.DoorbellStride }
+
+// initRings gives each engine a ring a priority, or fewer where the device has
+// fewer queues.
+func (d *Device) initRings() error {
+	levels := min(int(d.info.NumQueues)/abi.NumEngines, fw.NumPriorities)
+	if levels == 0 {
+		return fmt.Errorf("%d queues: at least %d are needed: %w", d.info.NumQueues, abi.NumEngines, unix.ENODEV)
+	}
+	for engine := range uint32(abi.NumEngines) {
+		for level := range levels {
+			r := &ring{d: d, index: uint32(len(d.rings)), engine: engine, log2: d.ringLog2,
+				priority: uint32(level * fw.NumPriorities / levels)}
+			if err := r.init(); err != nil {
+				return err
+			}
+			d.rings = append(d.rings, r)
+		}
+	}
+	return nil
+}
+
+func (r *ring) init() (err error) {
+	d := r.d
+	if r.sq, err = d.bus.AllocDMA(abi.SubmissionSize << r.log2); err != nil {
+		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
+	}
+	d.Manage("submission ring", func() { d.bus.FreeDMA(r.sq) })
+	if r.cq, err = d.bus.AllocDMA(abi.CompletionSize << r.log2); err != nil {
+		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
+	}
+	d.Manage("completion ring", func() { d.bus.FreeDMA(r.cq) })
+	r.vector = 1 + int(r.index)
+	if r.vector >= d.vectors {
+		r.vector = max(0, d.vectors-1)
+	}
+	r.sched = fw.NewScheduler(d.bus, fmt.Sprintf("presi-ring%d", r.index), min(ringCredits, 1<<r.log2), r)
+	r.start()
+	d.Manage("ring", func() { r.sched.End(unix.ENODEV) })
+	return nil
+}
+
+// start programs and enables the queue on fresh rings.
+func (r *ring) start() {
+	clear(r.cq.Bytes)
+	r.produced, r.consumed = 0, 0
+	d := r.d
+	d.writePair(r.reg(regSQLo), r.reg(regSQHi), r.sq.Addr)
+	d.writePair(r.reg(regCQLo), r.reg(regCQHi), r.cq.Addr)
+	d.write(r.reg(regSQLog2), r.log2)
+	d.write(r.reg(regCQLog2), r.log2)
+	d.write(r.reg(regQVector), uint32(r.vector))
+	d.write(r.reg(regQEngine), r.engine)
+	d.write(r.reg(regQPriority), r.priority)
+	d.write(r.reg(regQCtrl), ctrlEnable)
+}
+
+// ringFor chooses the ring of an engine and priority: the highest level not
+// above it.
+func (d *Device) ringFor(engine, priority uint32) *ring {
+	var best *ring
+	for _, r := range d.rings {
+		if r.engine == engine && (best == nil || r.priority <= priority) {
+			best = r
+		}
+	}
+	return best
+}
+
+// Run implements fw.Backend: it writes the ring entry and rings the doorbell.
+func (r *ring) Run(fj *fw.Job) (*fw.Fence, error) {
+	d := r.d
+	if !d.Enter() {
+		return nil, unix.ENODEV
+	}
+	defer d.Exit()
+	j := fj.Private.(*job)
+	r.seqno++
+	j.hwSeqno = r.seqno
+	j.hardware = fw.NewFence(d.bus)
+	r.flying = append(r.flying, j)
+	r.push(j)
+	return j.hardware, nil
+}
+
+// push writes a job's entry: first the entry, then the doorbell.
+func (r *ring) push(j *job) {
+	s := abi.Submission{Op: abi.RingRun, Flags: abi.SubmitIRQ, ASID: uint16(j.client.space.asid), Index: r.produced,
+		Seqno: j.hwSeqno, Command: j.command, Bytes: j.length, CoreMask: j.queue.cores, Cookie: j.seqno}
+	slot := r.produced & (1<<r.log2 - 1)
+	s.Encode(r.sq.Bytes[slot*abi.SubmissionSize:])
+	r.produced++
+	r.d.write(r.bell(bellSQTail), r.produced)
+}
+
+// completions serves the rings of a vector.
+func (d *Device) completions(vector int) {
+	if !d.Enter() {
+		return
+	}
+	defer d.Exit()
+	for _, r := range d.rings {
+		if r.vector == vector {
+			r.complete()
+		}
+	}
+}
+
+// complete reads completions by their phase bit and ends their jobs.
+func (r *ring) complete() {
+	first := r.consumed
+	failed := false
+	for {
+		slot := r.consumed & (1<<r.log2 - 1)
+		var c abi.Completion
+		c.Decode(r.cq.Bytes[slot*abi.CompletionSize:])
+		if phase := r.consumed>>r.log2&1 == 0; c.Phase != phase {
+			break
+		}
+		r.consumed++
+		failed = failed || c.Status != abi.StatusOK
+		r.end(&c)
+	}
+	if r.consumed != first {
+		r.d.write(r.bell(bellCQHead), r.consumed)
+	}
+	if failed {
+		r.d.write(r.reg(regQCtrl), ctrlEnable|ctrlResume)
+	}
+}
+
+// end signals the hardware fence of the job that a completion names.
+func (r *ring) end(c *abi.Completion) {
+	for i, j := range r.flying {
+		if j.hwSeqno != c.Seqno {
+			continue
+		}
+		r.flying = append(r.flying[:i], r.flying[i+1:]...)
+		if c.Status == abi.StatusOK {
+			j.hardware.Signal(nil)
+			return
+		}
+		err := fmt.Errorf("job %d: %s at command offset %d: %w", j.seqno, c.Status.Text(), c.Offset*16, c.Status.Errno())
+		r.d.log("presi %s: %v", r.d.Address, err)
+		j.hardware.Signal(err)
+		return
+	}
+	r.d.log("presi %s: ring %d completes unknown sequence number %d", r.d.Address, r.index, c.Seqno)
+}
+
+// Free implements fw.Backend.
+func (r *ring) Free(fj *fw.Job) { fj.Private.(*job).free() }
