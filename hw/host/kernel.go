@@ -41,6 +41,10 @@ func (w waitQueue) Wait(why string) { w.q.Wait(why) }
 func (w waitQueue) WakeAll()        { w.q.WakeAll() }
 
 func (w waitQueue) WaitUntil(why string, ns int64) bool {
+	if ns >= int64(sim.Never/sim.Nanosecond) {
+		w.q.Wait(why)
+		return true
+	}
 	left := sim.Time(ns)*sim.Nanosecond - w.e.Now()
 	if left <= 0 {
 		return false
