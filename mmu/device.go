@@ -220,9 +220,11 @@ func (u *Unit) Invalidate(asid uint16, addr, bytes uint64, all bool, done sim.Ca
 	u.dropCaches(asid, addr, bytes, all)
 	u.generation++
 	u.stale.add(u.generation, asid, addr, bytes, all)
-	inv := u.newInvalidation(done)
-	u.split.window.advance(func() { u.partDone(inv) })
-	u.e.After(u.invalidate, sim.Call{H: u.invDone, Arg: uint64(inv)})
+	part := sim.Call{H: u.invDone, Arg: u.newInvalidation(done)}
+	u.e.After(u.invalidate, part)
+	if u.split.window.advance(part) {
+		u.e.Fire(part)
+	}
 }
 
 // invalidation is one that is not done: both its latency and the accesses
@@ -232,21 +234,20 @@ type invalidation struct {
 	done sim.Call
 }
 
-func (u *Unit) newInvalidation(done sim.Call) int {
+func (u *Unit) newInvalidation(done sim.Call) uint64 {
 	for i := range u.jobs {
 		if u.jobs[i].left == 0 {
 			u.jobs[i] = invalidation{2, done}
-			return i
+			return uint64(i)
 		}
 	}
 	u.jobs = append(u.jobs, invalidation{2, done})
-	return len(u.jobs) - 1
+	return uint64(len(u.jobs) - 1)
 }
 
-func (u *Unit) onInvalidated(arg uint64) { u.partDone(int(arg)) }
-
-func (u *Unit) partDone(i int) {
-	j := &u.jobs[i]
+// onInvalidated is one part of an invalidation done.
+func (u *Unit) onInvalidated(arg uint64) {
+	j := &u.jobs[arg]
 	if j.left--; j.left == 0 {
 		u.e.Fire(j.done)
 	}

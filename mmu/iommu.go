@@ -42,7 +42,8 @@ func NewIOMMU(e *sim.Engine, cfg IOMMUConfig, capabilities uint64, memory hw.Tar
 	m.msiAgent = newAgent("interrupt", &m.messages)
 	m.debugAgent = newAgent("debug translation", &m.debug)
 	m.kick = m.start
-	m.drain = m.split.window.advance
+	drained := sim.Call{H: e.Register("iommu fence", func(uint64) { m.cq.afterDrain() })}
+	m.drain = func() bool { return m.split.window.advance(drained) }
 	m.register()
 	return m
 }

@@ -39,8 +39,9 @@ type iommuCore struct {
 	wire func(vector int)
 	// send takes a message to a device: ATS invalidations, page responses.
 	send func(m Message)
-	// drain calls then when every access translated before has completed.
-	drain func(then func())
+	// drain reports whether every access translated before has completed; if
+	// not, the face calls cq.afterDrain when that is so.
+	drain func() bool
 }
 
 func newIOMMUCore(cfg IOMMUConfig, caps uint64) *iommuCore {
@@ -54,7 +55,7 @@ func newIOMMUCore(cfg IOMMUConfig, caps uint64) *iommuCore {
 	c.kick = func(machine) {}
 	c.wire = func(int) {}
 	c.send = func(Message) {}
-	c.drain = func(then func()) { then() }
+	c.drain = func() bool { return true }
 	c.cq.c = c
 	c.debug.x, c.messages.c = newTranslation(c), c
 	c.fq.bytes, c.pq.bytes = FaultBytes, pageRequestBytes

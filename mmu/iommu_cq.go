@@ -165,12 +165,7 @@ func (q *commandQueue) fence(op *MemOp) bool {
 		return q.fail(CSRTimeout)
 	}
 	if q.lo&(cmdPR|cmdPW) != 0 && !q.drained {
-		q.draining = true
-		q.c.drain(func() {
-			q.draining, q.drained = false, true
-			q.c.kick(q)
-		})
-		if q.draining {
+		if q.draining = !q.c.drain(); q.draining {
 			return q.rest()
 		}
 	}
@@ -184,6 +179,14 @@ func (q *commandQueue) fence(op *MemOp) bool {
 	op.setWord(0, q.lo>>32)
 	q.next = (*commandQueue).fenceWrote
 	return true
+}
+
+// afterDrain lets the fence at the head go on.
+func (q *commandQueue) afterDrain() {
+	if q.draining {
+		q.draining, q.drained = false, true
+		q.c.kick(q)
+	}
 }
 
 func (q *commandQueue) fenceWrote(op *MemOp) bool {

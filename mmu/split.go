@@ -98,7 +98,7 @@ type piece struct {
 }
 
 func newSplitter(e *sim.Engine, name string, tr translator, hit sim.Time) *splitter {
-	s := &splitter{e: e, tr: tr, hit: hit, freeP: none, freeF: none, idle: func() {}}
+	s := &splitter{e: e, tr: tr, hit: hit, freeP: none, freeF: none, idle: func() {}, window: newWindow(e)}
 	s.issue = e.Register(name+" lookup", s.onIssue)
 	s.done = e.Register(name+" piece", s.onDone)
 	s.refused = e.Register(name+" refusal", s.onRefused)
