@@ -54,6 +54,9 @@ func (x *exec) vector(c *core, o *vectorOp) {
 		}
 		v.copied = out != 4
 	}
+	if o.in != o.out && (o.z == o.x || isBinary(o.op) && o.z == o.y) {
+		v.copied = v.copied || o.op != opEpilogue
+	}
 	xs.Data, zs.Data = c.spad.part(v.reads[0]), c.spad.part(v.writes)
 	if v.copied {
 		if int64(len(x.result)) < v.writes.n {

@@ -13,8 +13,8 @@ import (
 //
 // In a PROGRAM int8 values count as they are (scale 1). VecMap of int32 multiplies
 // by Param (0 is 1); norms have no scale and no bias of their own; batch norm,
-// gather and pools do not exist. A result may lie exactly over an input of the
-// same type and otherwise must not overlap it. A SpadStride of 0 means packed
+// gather and pools do not exist. An elementwise or row-wise result of a type that
+// is no wider may begin where an input does; otherwise they must not overlap. A SpadStride of 0 means packed
 // rows.
 type programExpander struct {
 	c       *core
@@ -240,8 +240,8 @@ func (c *core) soundVector(m *abi.MicroOp) bool {
 	if isReduce(m.Op) {
 		z.n = mulSat(rows, out)
 	}
-	inPlace := m.InType == m.OutType && !isReduce(m.Op) && m.Op != abi.VecTranspose
-	clear := func(s span) bool { return !z.meets(s) || inPlace && z == s }
+	inPlace := out <= in && !isReduce(m.Op) && m.Op != abi.VecTranspose
+	clear := func(s span) bool { return !z.meets(s) || inPlace && z.at == s.at }
 	return cols > 0 && c.holds(x, y, z) && clear(x) && clear(y)
 }
 
