@@ -112,21 +112,28 @@ func (l *Link) pump() {
 	}
 }
 
-// onChoose sends reads as far as tags and credits allow, one segment of a
-// source after another. It decides at the end of an instant, so that nobody
-// gains by asking first in it.
+// onChoose sends reads as far as tags and credits allow. It decides at the end
+// of an instant, so that nobody gains by asking first in it.
 func (l *Link) onChoose(uint64) {
 	l.choosing = false
-	n := len(l.sources)
-	for k := 0; k < n && l.reading > 0 && !l.gone; {
-		s := l.turn + 1 + k
-		if s >= n {
-			s -= n
+	for l.reading > 0 && !l.gone && l.sendRead(l.nextReader()) {
+	}
+}
+
+// nextReader returns the source whose turn it is: the one that was served last
+// until it has had weight × segment bytes, then the next that reads. A source
+// that must wait for tags keeps its turn, or those that need fewer would starve it.
+func (l *Link) nextReader() *source {
+	if q := &l.sources[l.turn]; l.budget > 0 && q.reads.size > 0 {
+		return q
+	}
+	for {
+		if l.turn++; l.turn == len(l.sources) {
+			l.turn = 0
 		}
-		if l.sendRead(&l.sources[s]) {
-			l.turn, k = s, 0
-		} else {
-			k++
+		if q := &l.sources[l.turn]; q.reads.size > 0 {
+			l.budget = q.weight * l.readSize
+			return q
 		}
 	}
 }
@@ -159,9 +166,6 @@ func (l *Link) sendWrite() bool {
 
 // sendRead sends the next segment of a source's first read.
 func (l *Link) sendRead(q *source) bool {
-	if q.reads.size == 0 {
-		return false
-	}
 	i := q.reads.front()
 	t := l.transfers.at(i)
 	addr, n := t.next(l.readSize)
@@ -176,6 +180,7 @@ func (l *Link) sendRead(q *source) bool {
 	l.completions.take(replies)
 	si, s := l.newSegment(i, t, addr, n, tlps)
 	s.replies = replies
+	l.budget -= max(n, 1)
 	s.req.Done = sim.Call{H: l.handlers.readServed, Arg: uint64(si)}
 	l.watchRead(si, s)
 	l.stats.ReadTLPs += tlps

@@ -62,7 +62,8 @@ type Link struct {
 	segments  pool[segment]
 	accesses  pool[access]
 	sources   []source
-	turn      int   // the source whose read was sent last
+	turn      int   // the source whose read was sent last,
+	budget    int64 // and the bytes left of its turn
 	reading   int   // reads that are not sent in full
 	choosing  bool  // the arbiter of reads runs at the end of this instant
 	writes    fifo  // writes and interrupts that are not sent in full, in order
@@ -95,6 +96,7 @@ type Link struct {
 
 // source is one requester inside the device.
 type source struct {
+	weight  int64
 	reads   fifo
 	written int64 // posted segments up to its last write
 }
@@ -107,6 +109,9 @@ func New(e *sim.Engine, name string, c Config, dma []int) *Link {
 		panic(fmt.Sprintf("pcie: %d sources, configuration: %v", len(dma), faults))
 	}
 	l := &Link{e: e, c: c, wire: c.wire(), sources: make([]source, len(dma)), barrier: math.MaxInt64}
+	for i, w := range dma {
+		l.sources[i].weight = int64(w)
+	}
 	config := sim.LinkConfig{Rate: c.TLPRate(), Latency: c.Latency, Quantum: c.MPS + sim.Bytes(l.wire.write)}
 	config.Weights = append(append(config.Weights, dma...), slices.Max(dma), 1) // writes, replies
 	l.up = e.NewLink(name+".up", config)

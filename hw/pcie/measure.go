@@ -121,7 +121,10 @@ func newSaturator(c Config, size int64, ops []hw.Op) *saturator {
 	d.link.SetUpstream(instant{d.e}, nil)
 	flight := int64(c.TLPRate()) / 1000 * (2*int64(c.Latency) + 100_000) / 1e9 // wire bytes in a round trip
 	d.window = 8 + 3*flight/(2*(size+c.wire().write))
-	d.total = 16 * d.window
+	d.total = 4 * d.window
+	if len(ops) > 1 || c.Tags != Unlimited { // until the first burst has spread
+		d.total *= 4
+	}
 	d.groups = make([]group, d.window)
 	return d
 }

@@ -18,7 +18,7 @@ func TestTagsBoundReads(t *testing.T) {
 	var worst deviation
 	for _, gen := range []int{3, 5} {
 		for _, rtt := range []sim.Time{600, 2500} {
-			for _, size := range []sim.Bytes{64, 512, 4096, 65536} {
+			for _, size := range []sim.Bytes{64, 512, 4096, 16384} {
 				row := Row{Generation: gen, Lanes: 16, MPS: 256, MRRS: 512, RCB: 64, Size: size, RoundTrip: rtt * sim.Nanosecond}
 				free, err := Measure(row)
 				require.NoError(t, err)
@@ -65,24 +65,46 @@ func TestLittlesLaw(t *testing.T) {
 // Two sources share the direction by their weights while both want it, and
 // together carry what one would.
 func TestSourcesShareAndConserve(t *testing.T) {
-	for _, weights := range [][]int{{1, 1}, {3, 1}} {
-		one := newBench(DefaultConfig(), 4096, weights...)
-		one.host.delay = func(*hw.Request) sim.Time { return 0 }
-		one.link.Submit(one.request(1, hw.Read, 0, 0, 16<<20, nil))
-		one.run(t)
+	const all = 16 << 20
+	for _, tags := range []Limit{16, 256, Unlimited} {
+		for _, weights := range [][]int{{1, 1}, {3, 1}} {
+			c := DefaultConfig()
+			c.Tags = tags
+			one := newBench(c, 4096, weights...)
+			one.link.Submit(one.request(1, hw.Read, 0, 0, all, nil))
+			one.run(t)
 
-		both := newBench(DefaultConfig(), 4096, weights...)
-		both.host.delay = one.host.delay
-		share := int64(16<<20) * int64(weights[0]) / int64(weights[0]+weights[1])
-		both.link.Submit(both.request(1, hw.Read, 0, 0, share, nil))
-		both.link.Submit(both.request(2, hw.Read, 1, 1<<30, 16<<20-share, nil))
-		both.run(t)
-		assert.InEpsilon(t, float64(one.ends[1]), float64(both.e.Now()), 0.01, "conserved")
-		if weights[0] == weights[1] {
-			assert.InEpsilon(t, float64(both.ends[1]), float64(both.ends[2]), 0.01, "equal weights end together")
+			both := newBench(c, 4096, weights...)
+			share := int64(all) * int64(weights[0]) / int64(weights[0]+weights[1])
+			both.link.Submit(both.request(1, hw.Read, 0, 0, share, nil))
+			both.link.Submit(both.request(2, hw.Read, 1, 1<<30, all-share, nil))
+			both.run(t)
+			assert.InEpsilon(t, float64(one.ends[1]), float64(both.e.Now()), 0.01, "conserved: %v tags", tags)
+			assert.InEpsilon(t, float64(both.ends[1]), float64(both.ends[2]), 0.03, "%v tags: shares as weights %v end together", tags, weights)
+			assert.Equal(t, int64(all), both.link.Stats().ReadBytes)
 		}
-		assert.Equal(t, int64(16<<20), both.link.Stats().ReadBytes)
 	}
+}
+
+// A source whose segments need many tags is not starved by one that needs one.
+func TestLargeReadsAreNotStarved(t *testing.T) {
+	c := DefaultConfig()
+	c.Tags = 256
+	b := newBench(c, 1<<20)
+	small := make([]*hw.Request, 512)
+	done := b.e.Register("again", func(i uint64) {
+		if b.e.Now() < 100*sim.Microsecond {
+			b.link.Submit(small[i])
+		}
+	})
+	for i := range small {
+		small[i] = b.request(0, hw.Read, 1, 0, 64, nil)
+		small[i].Done = sim.Call{H: done, Arg: uint64(i)}
+		b.link.Submit(small[i])
+	}
+	b.link.Submit(b.request(1, hw.Read, 0, 0, 64<<10, nil))
+	b.run(t)
+	assert.Less(t, b.ends[1], 50*sim.Microsecond)
 }
 
 // A doorbell waits for no more than one quantum of a bulk copy in either
