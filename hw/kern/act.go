@@ -17,33 +17,23 @@ const (
 	Exp
 )
 
-var acts = [...]struct {
-	name  string
-	apply func([]float32)
-}{
-	Identity: {"identity", func([]float32) {}},
-	ReLU:     {"relu", reluRow},
-	ReLU6:    {"relu6", relu6Row},
-	GELUTanh: {"gelu_tanh", each(geluTanh32)},
-	GELUErf:  {"gelu_erf", each(geluErf32)},
-	SiLU:     {"silu", each(silu32)},
-	Sigmoid:  {"sigmoid", each(sigmoid32)},
-	Tanh:     {"tanh", each(tanh32)},
-	Exp:      {"exp", each(exp32)},
+var actNames = [...]string{
+	Identity: "identity", ReLU: "relu", ReLU6: "relu6", GELUTanh: "gelu_tanh", GELUErf: "gelu_erf",
+	SiLU: "silu", Sigmoid: "sigmoid", Tanh: "tanh", Exp: "exp",
 }
 
 // String returns the function's name as ParseAct takes it.
 func (a Act) String() string {
-	if int(a) >= len(acts) {
+	if int(a) >= len(actNames) {
 		return fmt.Sprintf("act(%d)", uint8(a))
 	}
-	return acts[a].name
+	return actNames[a]
 }
 
 // ParseAct returns the function called name.
 func ParseAct(name string) (Act, error) {
-	for i, a := range acts {
-		if a.name == name {
+	for i, n := range actNames {
+		if n == name {
 			return Act(i), nil
 		}
 	}
@@ -51,14 +41,14 @@ func ParseAct(name string) (Act, error) {
 }
 
 func (a Act) check() error {
-	if int(a) >= len(acts) {
+	if int(a) >= len(actNames) {
 		return fmt.Errorf("%w: function %d", ErrType, a)
 	}
 	return nil
 }
 
 // apply replaces each element of row by its function value.
-func (a Act) apply(row []float32) { acts[a].apply(row) }
+func (a Act) apply(row []float32) { active.rows.act[a](row) }
 
 func each(f func(float32) float32) func([]float32) {
 	return func(row []float32) {

@@ -83,17 +83,9 @@ func (d *Depthwise) floats(t tile, c, n int, s *Scratch) {
 		}
 		for k := range taps {
 			loadRow(x, rows.bytes(m, k*rows.segBytes+c*size, n*size, nil), d.In, 1)
-			mulAcc(acc, x, w[k*n:])
+			active.rows.mulAcc(acc, x, w[k*n:])
 		}
 		storeRow(out, acc, F32, 1)
-	}
-}
-
-// mulAcc adds x·w to acc, both rounded.
-func mulAcc(acc, x, w []float32) {
-	x, w = x[:len(acc)], w[:len(acc)]
-	for i := range acc {
-		acc[i] += float32(x[i] * w[i])
 	}
 }
 

@@ -41,6 +41,7 @@ func sums32VNNI(groups int, panel *uint32)
 
 var avx2 = backend{
 	name: "avx2",
+	rows: &rowsPortable,
 	formats: [I8 + 1]*format{
 		F32:  {mr: 6, nr: 16, group: 1, packRunA: packRunF32, packRunB: packRunF32, packCols: packColsF32, kernel: runF32AVX2},
 		BF16: {mr: 6, nr: 16, group: 1, packRunA: packRunBF16, packRunB: packRunBF16, packCols: packColsBF16, kernel: runF32AVX2},
@@ -50,6 +51,7 @@ var avx2 = backend{
 
 var avx512 = backend{
 	name: "avx512",
+	rows: &rowsAVX512,
 	formats: [I8 + 1]*format{
 		F32: {mr: 8, nr: 32, group: 1, packRunA: packRunF32, packRunB: packRunF32, kernel: runF32AVX512,
 			pack8A: runPack8F32, pack8B: runPack8F32, packCols: runCols32F32},

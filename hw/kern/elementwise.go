@@ -46,47 +46,21 @@ const (
 	Min // NaN if either is
 )
 
-var binaries = [...]struct {
-	name  string
-	apply func(x, y []float32)
-}{
-	Add: {"add", func(x, y []float32) {
-		for i := range x {
-			x[i] += y[i]
-		}
-	}},
-	Sub: {"sub", func(x, y []float32) {
-		for i := range x {
-			x[i] -= y[i]
-		}
-	}},
-	Mul: {"mul", func(x, y []float32) {
-		for i := range x {
-			x[i] *= y[i]
-		}
-	}},
-	Max: {"max", func(x, y []float32) {
-		for i := range x {
-			x[i] = max(x[i], y[i])
-		}
-	}},
-	Min: {"min", func(x, y []float32) {
-		for i := range x {
-			x[i] = min(x[i], y[i])
-		}
-	}},
-}
+var binaryNames = [...]string{Add: "add", Sub: "sub", Mul: "mul", Max: "max", Min: "min"}
 
 // String returns the operation's name.
 func (o BinaryOp) String() string {
-	if int(o) >= len(binaries) {
+	if int(o) >= len(binaryNames) {
 		return fmt.Sprintf("binary(%d)", uint8(o))
 	}
-	return binaries[o].name
+	return binaryNames[o]
 }
 
+// apply replaces x by x op y.
+func (o BinaryOp) apply(x, y []float32) { active.rows.binary[o](x, y) }
+
 func (o BinaryOp) check() error {
-	if int(o) >= len(binaries) {
+	if int(o) >= len(binaryNames) {
 		return fmt.Errorf("%w: binary operation %d", ErrType, o)
 	}
 	return nil
@@ -119,7 +93,7 @@ func (b *Binary) Run(part, parts int, s *Scratch) {
 			x, y := s.floats(0, n), s.floats(1, n)
 			b.X.load(x, r, c)
 			b.Y.load(y, r, c)
-			binaries[b.Op].apply(x, y)
+			b.Op.apply(x, y)
 			b.Act.apply(x)
 			b.Out.store(x, r, c)
 		}
@@ -155,18 +129,10 @@ func (b *ScaleShift) Run(part, parts int, s *Scratch) {
 		for r := t.m0; r < t.m1; r++ {
 			x := s.floats(0, n)
 			b.X.load(x, r, c)
-			mulAdd(x, scale, shift)
+			active.rows.mulAdd(x, scale, shift)
 			b.Act.apply(x)
 			b.Out.store(x, r, c)
 		}
-	}
-}
-
-// mulAdd replaces x by x·scale + shift, both rounded.
-func mulAdd(x, scale, shift []float32) {
-	scale, shift = scale[:len(x)], shift[:len(x)]
-	for i, v := range x {
-		x[i] = float32(v*scale[i]) + shift[i]
 	}
 }
 

@@ -52,11 +52,11 @@ func (e *Epilogue) Run(part, parts int, s *Scratch) {
 		for r := t.m0; r < t.m1; r++ {
 			x := s.floats(0, n)
 			acc.load(x, r, c)
-			mulAdd(x, scales, bias)
+			active.rows.mulAdd(x, scales, bias)
 			if e.Residual.Data != nil {
 				res := s.floats(3, n)
 				e.Residual.load(res, r, c)
-				binaries[Add].apply(x, res)
+				Add.apply(x, res)
 			}
 			e.Act.apply(x)
 			e.Out.store(x, r, c)

@@ -95,7 +95,7 @@ func geluTanh32(x float32) float32 {
 
 // geluErf32 is ½x(1 + erf(x/√2)).
 func geluErf32(x float32) float32 {
-	return product32(x, 0.5+0.5*erf32(float32(x*math.Sqrt2/2)))
+	return product32(x, 0.5+0.5*erf32(float32(x*(math.Sqrt2/2))))
 }
 
 // silu32 is x·sigmoid(x).

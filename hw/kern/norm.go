@@ -32,23 +32,23 @@ func (k *Softmax) Run(part, parts int, s *Scratch) {
 		x := s.floats(0, k.Cols)
 		k.X.load(x, r, 0)
 		valid := min(k.Valid+r*k.ValidStep, k.Cols)
-		softmaxRow(x[:valid], k.Scale)
+		softmaxRow(x[:valid], k.Scale, s)
 		clear(x[valid:])
 		k.Out.store(x, r, 0)
 	}
 }
 
-func softmaxRow(x []float32, scale float32) {
+func softmaxRow(x []float32, scale float32, s *Scratch) {
 	if scale = orOne(scale); scale != 1 {
-		scaleRow(x, scale)
+		active.rows.scale(x, scale)
 	}
-	top := maxRow(x)
+	top := largest(x, s)
 	if math.IsInf(float64(top), -1) {
 		clear(x)
 		return
 	}
-	expRow(x, top)
-	scaleRow(x, 1/sumRow(x))
+	active.rows.exp(x, top)
+	active.rows.scale(x, 1/sumRow(x, s))
 }
 
 // NormKind selects what Norm subtracts and divides by.
@@ -91,24 +91,16 @@ func (k *Norm) Run(part, parts int, s *Scratch) {
 	for r := m0; r < m1; r++ {
 		x := s.floats(0, k.Cols)
 		k.X.load(x, r, 0)
-		k.normalise(x, gamma, beta)
+		k.normalise(x, gamma, beta, s)
 		k.Out.store(x, r, 0)
 	}
 }
 
-func (k *Norm) normalise(x, gamma, beta []float32) {
+func (k *Norm) normalise(x, gamma, beta []float32, s *Scratch) {
 	n, mean := float32(len(x)), float32(0)
 	if k.Kind == LayerNorm {
-		mean = sumRow(x) / n
+		mean = sumRow(x, s) / n
 	}
-	f := float32(1 / math.Sqrt(float64(sumSquares(x, mean)/n+k.Eps)))
-	normRow(x, gamma, beta, mean, f)
-}
-
-// normRow replaces x by (x − mean)·f·gamma + beta.
-func normRow(x, gamma, beta []float32, mean, f float32) {
-	gamma, beta = gamma[:len(x)], beta[:len(x)]
-	for i, v := range x {
-		x[i] = float32(float32((v-mean)*f)*gamma[i]) + beta[i]
-	}
+	f := float32(1 / math.Sqrt(float64(sumSquares(x, mean, s)/n+k.Eps)))
+	active.rows.norm(x, gamma, beta, mean, f)
 }

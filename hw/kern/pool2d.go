@@ -85,7 +85,7 @@ func (k *Pool2D) pixel(oy, ox, c, n int, s *Scratch) {
 	for r := r0; r < r1; r++ {
 		for q := s0; q < s1; q++ {
 			loadRow(x, k.X[(y0+r)*k.XRow+(x0+q)*k.XPixel+c*size:], k.Type, orOne(k.XScale))
-			binaries[fold].apply(acc, x)
+			fold.apply(acc, x)
 		}
 	}
 	k.divide(acc, (r1-r0)*(s1-s0))

@@ -12,11 +12,13 @@ const (
 type backend struct {
 	name    string
 	formats [I8 + 1]*format // by input type; nil where there is no product
+	rows    *rowFuncs
 }
 
 // portable runs everywhere and is what the others are tested beside.
 var portable = backend{
 	name: "portable",
+	rows: &rowsPortable,
 	formats: [I8 + 1]*format{
 		F32:  {mr: 4, nr: 4, group: 1, packRunA: packRunF32, packRunB: packRunF32, packCols: packColsF32, kernel: kernelF32Portable},
 		BF16: {mr: 4, nr: 4, group: 1, packRunA: packRunBF16, packRunB: packRunBF16, packCols: packColsBF16, kernel: kernelF32Portable},

@@ -57,19 +57,19 @@ func (k *Reduce) Run(part, parts int, s *Scratch) {
 		x := s.floats(0, k.Cols)
 		k.X.load(x, r, 0)
 		one := s.floats(1, 1)
-		one[0] = k.row(x)
+		one[0] = k.row(x, s)
 		k.Out.store(one, r, 0)
 	}
 }
 
-func (k *Reduce) row(x []float32) float32 {
+func (k *Reduce) row(x []float32, s *Scratch) float32 {
 	switch k.Op {
 	case Maximum:
-		return maxRow(x)
+		return largest(x, s)
 	case Mean:
-		return sumRow(x) / float32(len(x))
+		return sumRow(x, s) / float32(len(x))
 	}
-	return sumRow(x)
+	return sumRow(x, s)
 }
 
 func (k *Reduce) down(part, parts int, s *Scratch) {
@@ -86,7 +86,7 @@ func (k *Reduce) down(part, parts int, s *Scratch) {
 		}
 		for r := range k.Rows {
 			k.X.load(x, r, c)
-			binaries[fold].apply(acc, x)
+			fold.apply(acc, x)
 		}
 		if k.Op == Mean {
 			for i := range acc {

@@ -8,6 +8,7 @@ type Scratch struct {
 	row   []byte    // gathered rows of an implicit im2col
 	eight [8][]byte // rows that are packed together
 	four  [4][]byte
+	lanes [lanes]float32
 	f32   [4][]float32 // rows of the vector kernels
 }
 

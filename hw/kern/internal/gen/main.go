@@ -67,6 +67,9 @@ func Source() []byte {
 		packers[i].write(&w)
 	}
 	w.WriteString(columns)
+	for i := range rowFns {
+		rowFns[i].write(&w)
+	}
 	return w.Bytes()
 }
 
