@@ -224,7 +224,7 @@ func FuzzDescriptor(f *testing.F) {
 
 // fuzzLaunch runs a descriptor for at most a simulated 10 ms; what runs on is
 // stopped by the watchdog.
-func fuzzLaunch(t *testing.T, m *machine, desc []byte) {
+func fuzzLaunch(t require.TestingT, m *machine, desc []byte) {
 	l := &hw.Launch{ASID: 1}
 	copy(l.Desc[:], desc)
 	fired := 0
