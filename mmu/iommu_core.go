@@ -27,8 +27,8 @@ type iommuCore struct {
 	iotlb   *TLB
 	tables  *TLB // first-stage page-table pointers; nil if there are none
 	gtables *TLB // second-stage ones
-	ddt     *dirCache[deviceContext]
-	pdt     *dirCache[processContext]
+	ddt     *dirCache[knownDevice]
+	pdt     *dirCache[knownProcess]
 
 	ignored    uint32 // device id bits not checked under a one-level directory
 	generation uint64 // grows with each invalidation: earlier walks are stale
@@ -50,8 +50,8 @@ func newIOMMUCore(cfg IOMMUConfig, caps uint64) *iommuCore {
 	if n := cfg.WalkCacheEntries; n > 0 {
 		c.tables, c.gtables = NewTLB(n, n, LRU), NewTLB(n, n, LRU)
 	}
-	c.ddt = newDirCache[deviceContext](cfg.DDTEntries)
-	c.pdt = newDirCache[processContext](cfg.PDTEntries)
+	c.ddt = newDirCache[knownDevice](cfg.DDTEntries)
+	c.pdt = newDirCache[knownProcess](cfg.PDTEntries)
 	c.kick = func(machine) {}
 	c.wire = func(int) {}
 	c.send = func(Message) {}
@@ -125,17 +125,17 @@ func (c *iommuCore) lookup(t *Transaction) (e *Entry, identity bool) {
 		return nil, true
 	}
 	d := c.ddt.lookup(uint64(t.DID))
-	if d == nil || t.refused(d) {
+	if d == nil || t.refused(&d.deviceContext) {
 		return nil, false
 	}
-	var p *processContext
-	if pid, needs := t.needsProcess(d); needs {
-		p = c.pdt.lookup(pdtKey(t.DID, pid))
+	s := &d.space
+	if pid, needs := t.needsProcess(&d.deviceContext); needs {
+		p := c.pdt.lookup(pdtKey(t.DID, pid))
 		if p == nil || t.Priv && p.ta&PCENS == 0 {
 			return nil, false
 		}
+		s = &p.space
 	}
-	s := spaceOf(t, d, p)
 	if s.tag == 0 {
 		return nil, true
 	}

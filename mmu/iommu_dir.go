@@ -131,6 +131,18 @@ func tableOf(w uint64, update bool) Table {
 	return Table{Levels: levelsOf(modeOf(w)), Root: w & ppnMask << pageShift, UpdateAD: update}
 }
 
+// knownDevice and knownProcess are contexts as they are cached: with the space
+// of the transactions that use them.
+type knownDevice struct {
+	deviceContext
+	space space
+}
+
+type knownProcess struct {
+	processContext
+	space space
+}
+
 // Transaction is a request as the IOMMU sees it.
 type Transaction struct {
 	DID, PID uint32

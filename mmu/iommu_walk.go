@@ -91,7 +91,7 @@ var ddiMask = [3]uint32{0x7f, 0x1ff, 0xff}
 
 func (x *translation) findDC(op *MemOp) bool {
 	if d := x.c.ddt.lookup(uint64(x.t.DID)); d != nil {
-		x.dc, x.haveDC = *d, true
+		x.dc, x.haveDC = d.deviceContext, true
 		return x.gotContext(op)
 	}
 	x.level = int(x.c.mode() - DDT1Level)
@@ -161,7 +161,7 @@ func (x *translation) gotContext(op *MemOp) bool {
 	}
 	x.pid = pid
 	if p := x.c.pdt.lookup(pdtKey(x.t.DID, pid)); p != nil {
-		x.pc, x.havePC = *p, true
+		x.pc, x.havePC = p.processContext, true
 		return x.gotProcess(op)
 	}
 	x.space.setSecond(&x.dc)
@@ -330,11 +330,12 @@ func (x *translation) faultKind() Access {
 // fill puts what the walk found into the caches.
 func (x *translation) fill() {
 	c := x.c
+	plain := Transaction{}
 	if x.haveDC {
-		c.ddt.insert(uint64(x.t.DID), x.dc)
+		c.ddt.insert(uint64(x.t.DID), knownDevice{x.dc, spaceOf(&plain, &x.dc, nil)})
 	}
 	if x.havePC {
-		c.pdt.insert(pdtKey(x.t.DID, x.pid), x.pc)
+		c.pdt.insert(pdtKey(x.t.DID, x.pid), knownProcess{x.pc, spaceOf(&plain, &x.dc, &x.pc)})
 	}
 	if x.Cause != 0 || x.identity || x.contextOnly || x.t.AT != Untranslated {
 		return

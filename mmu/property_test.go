@@ -297,8 +297,11 @@ func TestBusWritesArriveInOrder(t *testing.T) {
 					want = append(want, i)
 				}
 				port.Submit(q)
-				if random.Intn(2) == 0 {
+				switch random.Intn(8) {
+				case 0, 1, 2:
 					r.Sleep(sim.Time(random.Intn(int64(100 * sim.Nanosecond))))
+				case 3, 4:
+					r.Sleep(5 * sim.Microsecond) // the port is quiet: the next may hit
 				}
 			}
 		})

@@ -143,7 +143,7 @@ func (ws *walkers) before(p, q *piece) bool {
 func (ws *walkers) kick() {
 	if !ws.scheduled && ws.head != none {
 		ws.scheduled = true
-		ws.e.After(0, sim.Call{H: ws.hDispatch})
+		ws.e.AtInstantEnd(sim.Call{H: ws.hDispatch})
 	}
 }
 
@@ -157,7 +157,9 @@ func (ws *walkers) dispatch() {
 			ws.tail = none
 		}
 		p.next = none
+		ws.queued--
 		if !ws.place(p) {
+			ws.queued++
 			p.next = ws.head
 			ws.head = p.id
 			if p.next == none {
@@ -165,7 +167,6 @@ func (ws *walkers) dispatch() {
 			}
 			return
 		}
-		ws.queued--
 	}
 }
 
