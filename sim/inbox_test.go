@@ -68,6 +68,16 @@ func TestDoWithoutServe(t *testing.T) {
 	e.Shutdown()
 }
 
+func TestDoThatEndsTheServingHasEnded(t *testing.T) {
+	for range 200 {
+		e := New(1)
+		ended := make(chan error)
+		go func() { ended <- e.Serve(nil) }()
+		assert.NoError(t, e.Do("last", func(*Proc) { e.Stop() }))
+		assert.NoError(t, <-ended)
+	}
+}
+
 func TestServeEndsThoughEventsGoOn(t *testing.T) {
 	e := New(1)
 	var h Handler

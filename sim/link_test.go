@@ -255,6 +255,31 @@ func TestLinkTimesDoNotDrift(t *testing.T) {
 	assert.Equal(t, Time(64*Microsecond+7), r.done[2999])
 }
 
+// A rival that comes at the very end of a grant finds the same link whether its
+// request or the grant's end is handled first, even when turns are shorter than
+// a picosecond.
+func TestLinkRivalAtTheEndOfAGrant(t *testing.T) {
+	run := func(rivalFirst bool) (sent [3]Time) {
+		e := New(1)
+		l := e.NewLink("link", LinkConfig{Rate: 4e12, Quantum: 2, Weights: []int{1, 1, 1}})
+		onSent := e.Register("sent", func(i uint64) { sent[i] = e.Now() })
+		rival := Call{H: e.Register("rival", func(uint64) { l.SendNotify(2, 100, Call{onSent, 2}, Call{}) })}
+		first := e.Register("first", func(uint64) {
+			l.SendNotify(0, 101, Call{onSent, 0}, Call{})
+			l.SendNotify(1, 101, Call{onSent, 1}, Call{})
+		})
+		l.SendNotify(0, 3, Call{H: first}, Call{}) // turns begin at odd bytes: 201 and 203 are through at 50 ps
+		if rivalFirst {
+			e.At(50, rival)
+		} else {
+			e.At(49, Call{H: e.Register("ask later", func(uint64) { e.At(50, rival) })})
+		}
+		require.NoError(t, e.Run())
+		return sent
+	}
+	assert.Equal(t, run(true), run(false))
+}
+
 func TestLinkMessageWithoutBytes(t *testing.T) {
 	c := LinkConfig{Rate: 1e12, Latency: 10, Quantum: 64, Weights: []int{1, 1}}
 	r := runLink(t, c, []linkMsg{{5, 0, 0}, {5, 1, 0}, {5, 1, 64}, {5, 0, 0}})

@@ -55,10 +55,11 @@ func TestProcessResumesProcessThatResumesIt(t *testing.T) {
 	e := New(1)
 	var wakeA, wakeB Call
 	var log []string
-	e.Go("a", func(*Proc) {
+	e.Go("a", func(p *Proc) {
 		e.Await("b", func(done Call) { wakeA = done })
 		log = append(log, "a")
-		e.Fire(wakeB) // b runs now, within a, and completes a's next wait
+		e.Fire(wakeB) // b runs now, within a
+		assert.Same(t, p, e.Current())
 		log = append(log, "a again")
 	})
 	e.Go("b", func(*Proc) {
@@ -247,6 +248,25 @@ func TestWakeUpIsNotLostToATimeoutOfTheSameInstant(t *testing.T) {
 	}
 	require.NoError(t, e.Run())
 	assert.ElementsMatch(t, []bool{true, false}, got)
+}
+
+// A time-out that came too late is gone: calling it off afterwards must not hit
+// the event that took its place.
+func TestIgnoredTimeoutIsNotCalledOffLater(t *testing.T) {
+	e := New(1)
+	q := e.NewWaitQueue()
+	ran := 0
+	last := Call{H: e.Register("last", func(uint64) { ran++ })}
+	e.After(5, Call{H: e.Register("wake", func(uint64) { q.WakeOne() })})
+	e.Go("waiter", func(*Proc) { assert.True(t, q.WaitFor("x", 5)) })
+	e.At(1, Call{H: e.Register("h", func(uint64) { // between the time-out and the wake-up it lost to
+		e.At(5, Call{H: e.Register("reuses the nodes", func(uint64) {
+			e.At(100, last)
+			e.At(101, last)
+		})})
+	})})
+	require.NoError(t, e.Run())
+	assert.Equal(t, 2, ran)
 }
 
 func TestTimeoutOfAWokenWaitDoesNotKeepTheClockGoing(t *testing.T) {
