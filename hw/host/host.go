@@ -60,17 +60,11 @@ func New(e *sim.Engine, cfg Config, iommu mmu.IOMMUConfig, link *pcie.Link) *Hos
 	h.iommu = newIOMMU(e, iommu, h.memory)
 	h.tables = tables{store: h.memory.store, alloc: h.tablePage}
 	h.driver.init(h)
-	link.SetUpstream(root{h.iommu.NewPort(deviceID, h.memory)}, func(v int, _ uint64, _ uint32) { h.irqs.message(v) })
+	// The IOMMU's port and host memory keep the order of writes.
+	link.SetUpstream(pcie.Ordered(h.iommu.NewPort(deviceID, h.memory)), func(v int, _ uint64, _ uint32) { h.irqs.message(v) })
 	h.bus = newBus(h)
 	return h
 }
-
-// root is the root complex as the link sees it: the device's way through the
-// IOMMU, which keeps the order of writes; host memory serves in order.
-type root struct{ *mmu.IOMMUPort }
-
-// WritesInOrder implements pcie.InOrder.
-func (root) WritesInOrder() bool { return true }
 
 // tablePage returns a zeroed page for the IOMMU's structures.
 func (h *Host) tablePage() uint64 { return h.tablePages(1) }
