@@ -36,6 +36,8 @@ type Complex struct {
 	halted  bool
 	onHalt  sim.Call
 	seen    Observation
+
+	vectorLabels [abi.NumVecOps + 1]sim.Label // of the trace
 }
 
 // New returns a complex of cfg.Core.Count cores, each of which reaches memory
@@ -50,6 +52,10 @@ func New(e *sim.Engine, cfg Config, ports []hw.Target, pool *kern.Pool) *Complex
 	}
 	x := &Complex{e: e, cfg: cfg, clock: sim.NewClock(cfg.Core.Clock), pool: pool, cores: make([]core, cfg.Core.Count)}
 	x.ended = e.Register("core launch end", x.end)
+	for op, name := range abi.VecOpNames {
+		x.vectorLabels[op] = e.Label(name)
+	}
+	x.vectorLabels[opEpilogue] = e.Label("epilogue")
 	for i := range x.cores {
 		x.cores[i].init(x, i, ports[i], pool != nil)
 	}

@@ -48,7 +48,7 @@ type core struct {
 	since sim.Time
 	total Counts
 
-	tracks [numUnits]sim.Track
+	tracks [numUnits]sim.Track // of the trace
 	labels [numUnits]sim.Label
 }
 
@@ -60,7 +60,7 @@ func (c *core) init(x *Complex, id int, port hw.Target, functional bool) {
 	c.spad.cfg = &c.cfg.Scratchpad
 	if functional {
 		c.spad.bytes = make([]byte, c.cfg.Scratchpad.Size)
-		c.exec.init(x.pool, int64(c.cfg.Scratchpad.Size))
+		c.exec.init(x.pool)
 	}
 	c.indices = make([]byte, 2*4*MaxGatherRows)
 	c.load.init(c, abi.UnitLoad, hw.Read, name+".load")
@@ -150,14 +150,14 @@ func (c *core) take(t *token) bool {
 }
 
 // complete counts an operation of a unit, raises its semaphores and traces it.
-func (c *core) complete(unit int, t *token, arg uint64) {
+func (c *core) complete(unit int, t *token, label sim.Label, arg uint64) {
 	c.completed[unit]++
 	c.total.Ops++
 	for p := t.post; p != 0; p &= p - 1 {
 		c.sems[bits.TrailingZeros16(p)]++
 	}
 	if c.e.Trace != nil {
-		c.e.Trace.Add(sim.Span{Start: t.start, End: c.e.Now(), Track: c.tracks[unit], Label: c.labels[unit], Arg: arg})
+		c.e.Trace.Add(sim.Span{Start: t.start, End: c.e.Now(), Track: c.tracks[unit], Label: label, Arg: arg})
 	}
 }
 

@@ -35,7 +35,7 @@ type arrayTask struct {
 	grouped groupTask
 }
 
-func (x *exec) init(pool *kern.Pool, _ int64) {
+func (x *exec) init(pool *kern.Pool) {
 	x.pool = pool
 	x.params = make([]byte, 4*paramBytes)
 }
@@ -80,7 +80,7 @@ func (x *exec) submit(c *core, t *task, k kern.Task) {
 }
 
 // joinArray joins the product of operation number n.
-func (x *exec) joinArray(_ *core, n uint64) { x.arrays[n%2].join() }
+func (x *exec) joinArray(n uint64) { x.arrays[n%2].join() }
 
 // joinVector joins the vector task and puts its result in place.
 func (x *exec) joinVector(c *core) {
@@ -163,42 +163,54 @@ func (x *exec) array(c *core, o *arrayOp, number uint64) {
 	}
 	t := &x.arrays[number%2]
 	t.join()
-	s, mem := &o.spec, c.spad.bytes
-	size, groups := int64(s.Type.Size()), max(s.Groups, 1)
-	aBytes := s.M * s.K * size
+	s, size := &o.spec, int64(o.spec.Type.Size())
+	columns := s.N * max(s.Groups, 1)
+	input := s.M * s.K * size
 	if o.geom.ih > 0 {
-		aBytes = o.geom.ih * o.geom.iw * o.geom.c * size
+		input = o.geom.ih * o.geom.iw * o.geom.c * size
 	}
-	n := s.N * groups
-	t.reads = [3]span{{o.a, aBytes}, {o.b, s.K * n * size}}
-	t.writes = span{o.c, s.M * n * 4}
-	a, b, z := mem[o.a:o.a+aBytes], mem[o.b:o.b+s.K*n*size], mem[o.c:o.c+s.M*n*4]
-	p := &c.run.plan
-	if p.k.Kind != abi.KernelConv {
-		ldb := s.N * size
-		if o.transB {
-			ldb = s.K * size
-		}
-		t.gemm = kern.Gemm{M: int(s.M), N: int(s.N), K: int(s.K), A: a, B: b, C: z, LDA: int(s.K * size), LDB: int(ldb),
-			LDC: int(s.N * 4), In: kern.DType(s.Type), TransB: o.transB, Accumulate: s.Accumulate}
-		x.submit(c, &t.task, &t.gemm)
-		return
+	t.reads = [3]span{{o.a, input}, {o.b, s.K * columns * size}}
+	t.writes = span{o.c, s.M * columns * 4}
+	if p := &c.run.plan; p.k.Kind == abi.KernelConv {
+		x.submit(c, &t.task, t.convolution(c, o, p))
+	} else {
+		x.submit(c, &t.task, t.product(c, o))
 	}
-	g := &o.geom
+}
+
+// product fills in a plain matrix product.
+func (t *arrayTask) product(c *core, o *arrayOp) kern.Task {
+	s, size := &o.spec, int64(o.spec.Type.Size())
+	ldb := s.N * size
+	if o.transB {
+		ldb = s.K * size
+	}
+	t.gemm = kern.Gemm{M: int(s.M), N: int(s.N), K: int(s.K),
+		A: c.spad.part(t.reads[0]), B: c.spad.part(t.reads[1]), C: c.spad.part(t.writes),
+		LDA: int(s.K * size), LDB: int(ldb), LDC: int(s.N * 4),
+		In: kern.DType(s.Type), TransB: o.transB, Accumulate: s.Accumulate}
+	return &t.gemm
+}
+
+// convolution fills in a convolution of one group or of many.
+func (t *arrayTask) convolution(c *core, o *arrayOp, p *plan) kern.Task {
+	s, g, size := &o.spec, &o.geom, int64(o.spec.Type.Size())
+	groups := s.Groups
 	t.conv = kern.Conv{IH: int(g.ih), IW: int(g.iw), C: int(g.c / groups), N: int(s.N), R: int(p.r), S: int(p.s),
 		OH: int(g.oh), OW: int(g.ow), StrideH: int(p.sh), StrideW: int(p.sw), DilH: int(p.dh), DilW: int(p.dw),
-		X: a, XRow: int(g.iw * g.c * size), XPixel: int(g.c * size), W: b, LDW: int(n * size), Acc: z, LDAcc: int(n * 4),
+		X: c.spad.part(t.reads[0]), XRow: int(g.iw * g.c * size), XPixel: int(g.c * size),
+		W: c.spad.part(t.reads[1]), LDW: int(s.N * groups * size),
+		Acc: c.spad.part(t.writes), LDAcc: int(s.N * groups * 4),
 		In: kern.DType(s.Type), Accumulate: s.Accumulate}
 	switch {
 	case groups == 1:
-		x.submit(c, &t.task, &t.conv)
+		return &t.conv
 	case s.N == 1 && g.c == groups:
 		t.depthwise()
-		x.submit(c, &t.task, &t.deep)
-	default:
-		t.grouped = groupTask{conv: t.conv, groups: int(groups)}
-		x.submit(c, &t.task, &t.grouped)
+		return &t.deep
 	}
+	t.grouped = groupTask{conv: t.conv, groups: int(groups)}
+	return &t.grouped
 }
 
 // depthwise makes the prepared convolution one of a filter a channel.

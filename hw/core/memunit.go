@@ -217,7 +217,7 @@ func (m *memUnit) retire() bool {
 		q.head++
 		some = true
 		c.bill = o.path(c.e.Now())
-		c.complete(m.unit, &o.token, uint64(o.bytes()))
+		c.complete(m.unit, &o.token, c.labels[m.unit], uint64(o.bytes()))
 		if m.unit == abi.UnitStore {
 			c.total.Tiles++
 		}
