@@ -21,6 +21,7 @@ type ram struct {
 	serve    sim.Handler
 	fail     func(r *hw.Request) hw.Status
 	late     func(r *hw.Request) sim.Time // extra latency
+	zero     func(r *hw.Request) bool     // answered as all zeros, data untouched
 }
 
 func newRAM(e *sim.Engine, size int, latency sim.Time) *ram {
@@ -70,6 +71,8 @@ func (m *ram) onServe(slot uint64) {
 		clear(mem[r.Addr:][:r.Bytes])
 	case r.Op == hw.Write && r.Data != nil:
 		copy(mem[r.Addr:], r.Data)
+	case r.Op == hw.Read && m.zero != nil && m.zero(r):
+		r.Zero = true
 	case r.Op == hw.Read && r.Data != nil:
 		copy(r.Data, mem[r.Addr:])
 	}

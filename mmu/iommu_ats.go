@@ -139,7 +139,7 @@ func (x *translation) atsResponse() ATSResponse {
 		}
 	}
 	r.R = granted&CanRead != 0
-	r.W = granted&CanWrite != 0
+	r.W = granted&CanWrite != 0 && (x.identity || x.walk.Perm&CanWrite != 0)
 	r.X = r.R && x.t.Exec && granted&CanExec != 0
 	return r
 }

@@ -232,3 +232,90 @@ func TestProcessesShareTheirAddressSpace(t *testing.T) {
 	require.Equal(t, hw.Unsupported, q.Status)
 	require.Equal(t, PDTNotValid, DecodeFault(r.m.bus[fqBase:]).Cause)
 }
+
+func TestGlobalMappingsOutliveTheirProcess(t *testing.T) {
+	r := newHostRig(t, DefaultIOMMUConfig())
+	r.b.set(r.root, 0x5000, 0x10_0000, userRW|PTEGlobal, 0)
+	q := r.access(hw.Read, 0x5000, 8)
+	r.do(q)
+	r.b.set(r.root, 0x5000, 0, 0, 0)
+	const psc = 7<<12 | cmdPSCV
+	r.command(CmdIOTINVAL|psc, 0, CmdIOTINVAL|psc|cmdAV, 5<<10)
+	require.NoError(t, r.Run())
+	r.do(q)
+	require.Equal(t, hw.OK, q.Status)
+	r.command(CmdIOTINVAL|cmdAV, 5<<10)
+	require.NoError(t, r.Run())
+	r.do(q)
+	require.Equal(t, hw.Unsupported, q.Status)
+}
+
+func TestPointersStayUnlessAskedFor(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		lo     uint64
+		status hw.Status
+	}{
+		{"a page's leaves", CmdIOTINVAL | cmdAV, hw.OK},
+		{"a page's pointers too", CmdIOTINVAL | cmdAV | cmdNL, hw.Unsupported},
+		{"everything", CmdIOTINVAL, hw.Unsupported},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newHostRig(t, DefaultIOMMUConfig())
+			r.b.set(r.root, 0x5000, 0x10_0000, userRW, 0)
+			r.do(r.access(hw.Read, 0x5000, 8))
+			// The table that maps the page goes away, pointer and all.
+			r.m.put(false, r.b.entry(r.root, 0x5000, 1), 0)
+			r.command(c.lo, 5<<10, CmdIOFENCE, 0)
+			require.NoError(t, r.Run())
+			q := r.access(hw.Read, 0x5000, 8)
+			r.do(q)
+			require.Equal(t, c.status, q.Status)
+		})
+	}
+}
+
+func TestDebugTranslation(t *testing.T) {
+	r := newHostRig(t, DefaultIOMMUConfig())
+	r.b.set(r.root, 0x4000_0000, 0x60_0000, userRW, 1)
+	r.u.MMIOWrite(RegTrReqIOVA, 8, 0x4000_5000)
+	r.u.MMIOWrite(RegTrReqCtl, 8, testDevice<<40|trNW|trGo)
+	require.EqualValues(t, trGo, r.u.MMIORead(RegTrReqCtl, 4)&trGo, "busy while it walks")
+	require.NoError(t, r.Run())
+	require.Zero(t, r.u.MMIORead(RegTrReqCtl, 4)&trGo)
+	require.EqualValues(t, (0x60_0000>>12|0xff)<<10|trSuper, r.u.MMIORead(RegTrResponse, 8))
+	r.u.MMIOWrite(RegTrReqIOVA, 8, 0x9000_0000)
+	r.u.MMIOWrite(RegTrReqCtl, 8, testDevice<<40|trNW|trGo)
+	require.NoError(t, r.Run())
+	require.EqualValues(t, trFault, r.u.MMIORead(RegTrResponse, 8))
+	require.EqualValues(t, 1, r.u.MMIORead(RegFQT, 4))
+}
+
+func TestInterruptMessages(t *testing.T) {
+	r := newHostRig(t, DefaultIOMMUConfig())
+	caps := uint64(DefaultCapabilities)&^CapIGS | igsBoth<<28
+	r.u.caps = caps
+	r.u.MMIOWrite(RegFctl, 4, 0)
+	r.u.MMIOWrite(RegMSITable+16, 8, 0x7000)
+	r.u.MMIOWrite(RegMSITable+24, 8, 0x55)
+	r.do(r.access(hw.Read, 0x9000_0000, 8))
+	require.EqualValues(t, 0x55, r.m.get(false, 0x7000))
+	require.Empty(t, r.irqs)
+}
+
+func TestHostHalt(t *testing.T) {
+	r := newHostRig(t, DefaultIOMMUConfig())
+	r.b.set(r.root, 0x5000, 0x10_0000, userRW, 0)
+	q := r.access(hw.Read, 0x5000, 8)
+	halted := 0
+	h := r.Register("halted", func(uint64) { halted++ })
+	r.p.Submit(q)
+	r.At(50*sim.Nanosecond, sim.Call{H: r.Register("halt", func(uint64) { r.u.Halt(sim.Call{H: h}) })})
+	require.NoError(t, r.Run())
+	require.Equal(t, hw.Aborted, q.Status)
+	require.Equal(t, 1, halted)
+	r.u.Reset()
+	require.Zero(t, r.u.MMIORead(RegDDTP, 8))
+	r.do(q)
+	require.Equal(t, hw.Unsupported, q.Status, "reset leaves the directory off")
+}
