@@ -125,23 +125,23 @@ func (c *ArrayConfig) rate(t abi.DType) int64 {
 }
 
 // traffic returns the scratchpad bytes that a product moves: the stationary
-// operand once a fold, the streaming one once for each column of folds, and
-// 4-byte sums written once for each pass over the depth. The adders that
-// accumulate sit at the banks, so that a partial sum costs its write.
+// operand once, the streaming one once for each column of folds, and 4-byte sums
+// once a product, in as well when it adds to earlier ones. Between folds sums
+// stay with the adders below the array, as in TPU v1 and Gemmini.
 func (c *ArrayConfig) traffic(s *ArraySpec) int64 {
 	r, w := int64(c.Rows), int64(c.Cols)
 	size := int64(s.Type.Size())
 	a, b, sums := s.M*s.K*size, s.K*s.N*size, s.M*s.N*4
+	if s.Accumulate {
+		sums *= 2
+	}
 	switch s.Dataflow {
 	case abi.OutputStationary:
 		a, b = a*ceilDiv(s.N, w), b*ceilDiv(s.M, r)
-		if s.Accumulate {
-			sums *= 2
-		}
 	case abi.InputStationary:
-		b, sums = b*ceilDiv(s.M, w), sums*ceilDiv(s.K, r)
+		b *= ceilDiv(s.M, w)
 	default:
-		a, sums = a*ceilDiv(s.N, w), sums*ceilDiv(s.K, r)
+		a *= ceilDiv(s.N, w)
 	}
 	return max(s.Groups, 1) * (a + b + sums)
 }

@@ -88,6 +88,21 @@ func TestArrayCycles(t *testing.T) {
 	assert.EqualValues(t, 5+4+6*9+8+4, double.Cycles(sums), "partial sums come in first")
 }
 
+func TestArrayTraffic(t *testing.T) {
+	c := ArrayConfig{Rows: 4, Cols: 6, F32Cycles: 1}
+	s := ArraySpec{M: 10, K: 9, N: 7, Type: abi.BF16}
+	for flow, want := range []int64{ // inputs pass twice; both twice and thrice; weights twice
+		abi.WeightStationary: 2*2*90 + 2*63 + 4*70,
+		abi.OutputStationary: 2*2*90 + 3*2*63 + 4*70,
+		abi.InputStationary:  2*90 + 2*2*63 + 4*70,
+	} {
+		s.Dataflow = Dataflow(flow)
+		assert.Equal(t, want, c.traffic(&s), "%v", s.Dataflow)
+	}
+	s.Groups, s.Accumulate = 3, true
+	assert.EqualValues(t, 3*(2*90+2*2*63+2*4*70), c.traffic(&s))
+}
+
 // Peak rate bounds every product from below, and more work never takes less.
 func TestArrayProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
