@@ -22,6 +22,7 @@ type ram struct {
 	fail     func(r *hw.Request) hw.Status
 	late     func(r *hw.Request) sim.Time // extra latency
 	zero     func(r *hw.Request) bool     // answered as all zeros, data untouched
+	atIssue  bool                         // reads take their value when they are submitted
 }
 
 func newRAM(e *sim.Engine, size int, latency sim.Time) *ram {
@@ -41,6 +42,9 @@ func (m *ram) Submit(r *hw.Request) {
 		m.inFlight[slot] = r
 	} else {
 		m.inFlight = append(m.inFlight, r)
+	}
+	if m.atIssue && r.Op == hw.Read {
+		copy(r.Data, m.bytes(r.Space)[r.Addr:])
 	}
 	t := m.latency
 	if m.late != nil {
@@ -73,7 +77,7 @@ func (m *ram) onServe(slot uint64) {
 		copy(mem[r.Addr:], r.Data)
 	case r.Op == hw.Read && m.zero != nil && m.zero(r):
 		r.Zero = true
-	case r.Op == hw.Read && r.Data != nil:
+	case r.Op == hw.Read && r.Data != nil && !m.atIssue:
 		copy(r.Data, mem[r.Addr:])
 	}
 	r.Remote = r.Remote || r.Space == hw.BusAddr
