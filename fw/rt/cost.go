@@ -1,0 +1,350 @@
+package rt
+
+import "github.com/presi-sim/presi/hw/abi"
+
+// opCycles is what starting an operation of the array takes beyond its rows.
+const opCycles = 32
+
+// plan is a candidate: a tile, an order and a split, and what follows from them.
+type plan struct {
+	m       *machine
+	p       *product
+	buffers int64 // least slots of an operand with several tiles
+
+	tile         tile
+	order, split uint8
+	q, h, n      int64 // the largest core's share: batches, output rows, columns
+	active       int64 // cores that have work
+	mt, nt, kt   int64 // tiles an axis
+	reuse        int64 // output tiles a row of tiles that read the same input
+	slot, slots  [abi.NumOperands]int64
+}
+
+// share takes the part of the core that has most; false for a split that gives
+// one core everything while another would not.
+func (l *plan) share(split uint8) bool {
+	p := l.p
+	l.split, l.q, l.h, l.n = split, p.batch, p.oh, p.f
+	axis, unit := &l.h, int64(1)
+	switch split {
+	case abi.SplitN:
+		axis, unit = &l.n, p.unit()
+	case abi.SplitBatch:
+		axis = &l.q
+	}
+	parts := *axis / unit
+	l.active = min(l.m.cores, parts)
+	*axis = ceilDiv(parts, l.m.cores) * unit
+	return split == abi.SplitM || l.active > 1
+}
+
+// fits counts tiles, gives each operand its least slots, and reports whether
+// they fit the scratchpad.
+func (l *plan) fits() bool {
+	p, t := l.p, l.tile
+	var ok bool
+	if l.slot, ok = p.slotSizes(t); !ok {
+		return false
+	}
+	l.mt = ceilDiv(l.h, t.m) * ceilDiv(p.ow, t.w)
+	l.kt = ceilDiv(p.cg, t.k)
+	l.nt, l.reuse = ceilDiv(l.n, t.n), 1
+	switch {
+	case p.groups == 1:
+		l.reuse = l.nt
+	case t.n < p.fg():
+		l.reuse = ceilDiv(p.fg(), t.n)
+		l.nt = l.n / p.fg() * l.reuse
+	}
+	weights := satMul(l.nt, l.kt)
+	if !p.shared {
+		weights = satMul(weights, l.q)
+	}
+	outputs := satMul(l.q, l.mt, l.nt)
+	l.slots = [abi.NumOperands]int64{min(satMul(outputs, l.kt), l.buffers), min(weights, l.buffers),
+		min(outputs, l.buffers), min(outputs, l.buffers)}
+	if p.array(l.m, t.m*t.w, t.n, t.k)*l.m.cycles(p) > maxTileCycles/8 {
+		return false
+	}
+	return l.used() <= l.m.spad
+}
+
+// used is the scratchpad bytes of all slots.
+func (l *plan) used() (n int64) {
+	for i, size := range l.slot {
+		n += l.slots[i] * size
+	}
+	return n
+}
+
+// keepsInput and keepsWeights are the slots with which no tile of the operand
+// is loaded twice for a batch.
+func (l *plan) keepsInput() int64 {
+	if l.order == abi.OrderMN {
+		return l.kt
+	}
+	return satMul(l.mt, l.kt)
+}
+
+func (l *plan) keepsWeights() int64 {
+	if l.order == abi.OrderMN {
+		return satMul(l.nt, l.kt)
+	}
+	return l.kt
+}
+
+// residency gives operands the slots to keep what they will need again, as far
+// as there is room: first the one whose turn is shorter.
+func (l *plan) residency() {
+	input := func() {
+		if l.reuse > 1 {
+			l.raise(0, l.keepsInput())
+		}
+	}
+	weights := func() {
+		if l.mt > 1 || l.p.shared && l.q > 1 {
+			l.raise(1, l.keepsWeights())
+		}
+	}
+	if l.order == abi.OrderMN {
+		input()
+		weights()
+	} else {
+		weights()
+		input()
+	}
+	if l.p.shared && l.q > 1 { // across batches too
+		l.raise(1, satMul(l.nt, l.kt))
+	}
+}
+
+// raise gives an operand n slots if they fit.
+func (l *plan) raise(operand int, n int64) {
+	if n <= l.slots[operand] || n > maxSlots {
+		return
+	}
+	before := l.slots[operand]
+	if l.slots[operand] = n; l.used() > l.m.spad {
+		l.slots[operand] = before
+	}
+}
+
+// loads is how often each input and each weight is read from memory.
+func (l *plan) loads() (input, weights int64) {
+	input, weights = l.q, l.q
+	if l.slots[0] < l.keepsInput() {
+		input *= l.reuse
+	}
+	if l.slots[1] < l.keepsWeights() {
+		weights *= l.mt
+	}
+	if l.p.shared && l.slots[1] >= satMul(l.nt, l.kt) {
+		weights = 1
+	}
+	return input, weights
+}
+
+// estimate is the time in cycles: what takes longest, a part of the rest (units
+// wait for each other now and then), and the ends that nothing overlaps.
+func (l *plan) estimate() int64 {
+	l.residency()
+	input, weights := l.loads()
+	array, vector, memory := l.array(), l.vector(), l.memory(input, weights)
+	sum := array + vector + memory
+	longest := max(array, vector, memory)
+	if l.buffers < 2 {
+		longest = sum
+	}
+	ends := l.transfer(l.slot[0]+l.slot[1]+l.slot[2]) + 2*l.m.latency + l.epilogue(l.tile.m*l.tile.w, l.tile.n)
+	return longest + (sum-longest)/16 + ends
+}
+
+// cycles is what a row of operands takes.
+func (m *machine) cycles(p *product) int64 {
+	if p.f32 {
+		return m.f32
+	}
+	return 1
+}
+
+// array is the cycles of all products of the share, with edge tiles.
+func (l *plan) array() int64 {
+	p, t := l.p, l.tile
+	total := satMul(l.q, l.m.cycles(p), overRows(l, func(mw int64) int64 { return p.overM(l.m, mw) }),
+		over(p.cg, t.k, func(k int64) int64 { return p.overK(l.m, k) }), l.overColumns())
+	return total + satMul(l.q, l.mt, l.nt, l.kt, opCycles)
+}
+
+// array is the row cycles of one tile. The time of a product is a product of
+// three factors, one an axis: folds of the stationary operand along two axes,
+// and the vectors that stream past it, at least as many as it takes to load the
+// next fold.
+func (p *product) array(m *machine, mw, n, k int64) int64 {
+	groups := int64(1)
+	if p.groups > 1 {
+		groups = max(n/p.fg(), 1)
+	}
+	return satMul(groups, p.overM(m, mw), p.overN(m, n/groups), p.overK(m, k))
+}
+
+func (p *product) overM(m *machine, mw int64) int64 {
+	switch m.flow {
+	case abi.OutputStationary:
+		return ceilDiv(mw, m.rows)
+	case abi.InputStationary:
+		return ceilDiv(mw, m.cols)
+	}
+	return max(mw, m.rows)
+}
+
+func (p *product) overN(m *machine, n int64) int64 {
+	if m.flow == abi.InputStationary {
+		return max(n, m.rows)
+	}
+	return ceilDiv(n, m.cols)
+}
+
+func (p *product) overK(m *machine, k int64) int64 {
+	if m.flow == abi.OutputStationary {
+		return max(p.r*p.s*k, m.rows)
+	}
+	return ceilDiv(p.r*p.s*k, m.rows)
+}
+
+// overColumns sums overN over the column tiles of the share.
+func (l *plan) overColumns() int64 {
+	p, fg := l.p, l.p.fg()
+	if p.groups == 1 {
+		return over(l.n, l.tile.n, func(n int64) int64 { return p.overN(l.m, n) })
+	}
+	return l.n / fg * over(fg, min(l.tile.n, fg), func(n int64) int64 { return p.overN(l.m, n) })
+}
+
+// over sums a function over the tiles of an axis, the last of which may be
+// smaller.
+func over(extent, tile int64, f func(int64) int64) int64 {
+	sum := satMul(extent/tile, f(tile))
+	if rest := extent % tile; rest > 0 {
+		sum += f(rest)
+	}
+	return sum
+}
+
+// overRows sums a function of a tile's pixels over the tiles of rows and columns.
+func overRows(l *plan, f func(int64) int64) int64 {
+	return over(l.h, l.tile.m, func(m int64) int64 {
+		return over(l.p.ow, l.tile.w, func(w int64) int64 { return f(m * w) })
+	})
+}
+
+// actPasses is the vector unit's passes for each activation, special functions
+// at a quarter of the rate.
+var actPasses = [abi.NumActs]int64{0, 1, 2, 18, 10, 11, 10, 4, 5}
+
+// epilogue is the vector unit's cycles for a tile.
+func (l *plan) epilogue(rows, cols int64) int64 {
+	p := l.p
+	if p.raw {
+		return 0
+	}
+	passes := 1 + actPasses[p.act]
+	if p.residual {
+		passes++
+	}
+	if p.out == 1 {
+		passes++
+	}
+	return satMul(ceilDiv(satMul(rows, cols), l.m.lanes), passes) + opCycles
+}
+
+// vector is the vector unit's cycles of the share.
+func (l *plan) vector() int64 {
+	all := l.epilogue(satMul(l.q, l.h, l.p.ow), l.n)
+	if all == 0 {
+		return 0
+	}
+	return all + satMul(l.q, l.mt, l.nt, opCycles)
+}
+
+// memory is the cycles of the share's loads and stores. Each load has its
+// latency, which further slots hide.
+func (l *plan) memory(input, weights int64) int64 {
+	p, t := l.p, l.tile
+	patch := over(l.h, t.m, func(m int64) int64 {
+		return over(p.ow, t.w, func(w int64) int64 {
+			ih, iw := p.patch(m, w)
+			return satMul(min(ih, p.h), min(iw, p.w))
+		})
+	})
+	channels := p.cg
+	if p.groups > 1 {
+		channels *= l.n / p.fg()
+	}
+	results := satMul(l.q, l.h, p.ow, l.n, p.out)
+	if p.residual {
+		results *= 2
+	}
+	bytes := l.runs(satMul(input, patch, channels, p.in), l.inputRun()) +
+		l.runs(satMul(weights, p.r*p.s, p.cg, l.n, p.in), l.weightRun()) +
+		l.runs(results, l.outputRun())
+	perTile := func(n, operand int64) int64 {
+		return satMul(n, l.m.latency) / max(l.slots[operand]-1, 1)
+	}
+	tiles := satMul(input, l.mt, l.nt/l.reuse, l.kt)
+	return l.transfer(bytes) + max(perTile(tiles, 0), perTile(satMul(weights, l.nt, l.kt), 1))
+}
+
+// runs charges bytes in runs shorter than the shortest efficient one.
+func (l *plan) runs(bytes, run int64) int64 {
+	if run >= l.m.run {
+		return bytes
+	}
+	return satMul(ceilDiv(bytes, run), l.m.run)
+}
+
+// inputRun is the bytes that follow one another in memory in a tile of the input.
+func (l *plan) inputRun() int64 {
+	p, t := l.p, l.tile
+	span := int64(1)
+	if p.groups > 1 {
+		span = max(t.n/p.fg(), 1)
+	}
+	size := satMul(t.k, span, p.in)
+	if t.k*span < p.cg*p.groups || !p.tightIn {
+		return size
+	}
+	ih, iw := p.patch(t.m, t.w)
+	if t.w < p.ow {
+		ih = 1
+	}
+	return satMul(min(ih, p.h), min(iw, p.w), size)
+}
+
+// weightRun is likewise of the weights.
+func (l *plan) weightRun() int64 {
+	p, t := l.p, l.tile
+	row, rows, whole := t.n, t.k, p.f
+	if p.transB {
+		row, rows, whole = t.k, t.n, p.cg
+	}
+	if row == whole && p.tightW {
+		return satMul(row, rows, p.in)
+	}
+	return row * p.in
+}
+
+// outputRun is likewise of the output.
+func (l *plan) outputRun() int64 {
+	p, t := l.p, l.tile
+	if t.n == p.f && p.tightOut {
+		return satMul(t.n, t.m, t.w, p.out)
+	}
+	return t.n * p.out
+}
+
+// transfer is the cycles bytes take a core: its share of the memory, and up to a
+// third more when other cores have no work.
+func (l *plan) transfer(bytes int64) int64 {
+	rate := min(l.m.rate*l.m.cores/l.active, l.m.rate*4/3)
+	return satMul(bytes, 16) / max(rate, 1)
+}

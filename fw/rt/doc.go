@@ -1,0 +1,47 @@
+// Package rt is the user-mode runtime: what a program links to use the
+// accelerator. It speaks the uAPI of hw/abi through a Node and nothing else, so
+// the same code drives an in-process device (Local) and a real /dev/accel node.
+//
+// # Use
+//
+//	dev, err := rt.Open(node)
+//	lib := dev.Library(rt.Options{})
+//	q, err := dev.NewQueue(rt.Compute, rt.PriorityNormal, 0)
+//	x, err := dev.NewBuffer(bytes, abi.BODevice)
+//	kernels, err := lib.Gemm(&rt.Gemm{M: m, N: n, K: k, A: a, B: b, C: c})
+//	cmd := q.Commands()
+//	cmd.Kernels(kernels, 0)
+//	t, err := q.Submit(&rt.Job{Commands: cmd, Buffers: []*rt.Buffer{x}})
+//	err = q.Wait(t, deadline)
+//
+// # Layers
+//
+// Device, Buffer, Queue and Syncobj are the uAPI with types. Commands builds a
+// command buffer: packets first, the kernel descriptors that they name behind
+// them, in a buffer object that is used again when its job is done. Library
+// turns operations on tensors into kernel descriptors (abi.Kernel) and has the
+// mapper choose their tiles.
+//
+// # Mapping
+//
+// A descriptor says how a kernel uses the scratchpad: tile sizes, loop order,
+// the axis that cores share, slots an operand, and where they lie. The mapper
+// looks through tiles whose sizes are balanced parts of the extents, rounded to
+// the array's, keeps those that fit by the slot rule of the descriptor's
+// definition, and takes the one with the least estimated time: the greatest of
+// array, vector unit and memory time, and the first loads and last stores that
+// nothing hides. The estimate counts what is loaded again for want of slots,
+// edge tiles, the core with the largest share, and short runs of memory. All of
+// it is integer arithmetic in a fixed order: the same shape gives the same
+// descriptor everywhere. See DEVIATIONS.md for what the estimate leaves out.
+//
+// Weights are stored as networks have them, [K, N] row by row: a tile narrower
+// than N is loaded in runs of its width. Descriptors have no packed layout; the
+// estimate charges the short runs, so the mapper prefers tiles of whole rows.
+//
+// # Errors
+//
+// Ioctl errors wrap the errno (errors.Is(err, unix.ETIME)). An operation that no
+// descriptor expresses, or that cannot fit the scratchpad, wraps ErrUnsupported
+// and says what was found and what would be right. Nothing is approximated.
+package rt

@@ -1,0 +1,79 @@
+package rt
+
+import (
+	"math/bits"
+
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// The rule of the descriptor for the bytes of an operand's slot: see the
+// package comment of hw/core. Sizes are rounded up to 64 bytes.
+
+const (
+	slotAlign     = 64
+	maxSlots      = 255     // Kernel.Buffers is a byte
+	maxParamCols  = 8192    // columns of a tile with bias or scales: the vector unit's parameter memory
+	maxGatherRows = 4096    // rows of a gather's tile: the load unit's index memory
+	maxTileWork   = 1 << 40 // multiply-adds (or taps) of a tile
+	maxTileCycles = 1 << 36 // of the array for a tile
+)
+
+// slotSizes returns the bytes of a slot of each operand, and whether the tile is
+// within the descriptor's other bounds. The tile must be clamped to the extents.
+func (p *product) slotSizes(t tile) (slot [abi.NumOperands]int64, ok bool) {
+	ok = true
+	span := int64(1)
+	if p.groups > 1 {
+		span = max(t.n/p.fg(), 1)
+	}
+	ih, iw := p.patch(t.m, t.w)
+	slot[0] = slotBytes(&ok, ih, iw, t.k*span, p.in)
+	slot[1] = slotBytes(&ok, p.r*p.s, t.k, t.n, p.in)
+	slot[2] = slotBytes(&ok, t.m, t.w, t.n, 4)
+	if p.residual {
+		slot[3] = slotBytes(&ok, t.m, t.w, t.n, p.out)
+	}
+	work := slotBytes(&ok, t.m, t.w, t.n, p.r*p.s, t.k)
+	return slot, ok && work < maxTileWork && (t.n <= maxParamCols || !p.params)
+}
+
+// patch returns the input rows and columns under a tile of outputs, padding
+// included.
+func (p *product) patch(oh, ow int64) (ih, iw int64) {
+	return (oh-1)*p.sh + (p.r-1)*p.dh + 1, (ow-1)*p.sw + (p.s-1)*p.dw + 1
+}
+
+// slotBytes multiplies, rounds up, and clears ok when the product is beyond
+// what a tile may have.
+func slotBytes(ok *bool, factors ...int64) int64 {
+	n := int64(1)
+	for _, f := range factors {
+		hi, lo := bits.Mul64(uint64(n), uint64(f))
+		if hi != 0 || lo > maxTileWork {
+			*ok = false
+			return maxTileWork
+		}
+		n = int64(lo)
+	}
+	return ceilDiv(n, slotAlign) * slotAlign
+}
+
+// ceilDiv returns ⌈a/b⌉ for a ≥ 0, b > 0.
+func ceilDiv(a, b int64) int64 { return (a + b - 1) / b }
+
+// roundUp returns the least multiple of unit that is at least v.
+func roundUp(v, unit int64) int64 { return ceilDiv(v, unit) * unit }
+
+// satMul multiplies numbers ≥ 0, up to a bound that sums of a few stay in range.
+func satMul(factors ...int64) int64 {
+	const top = 1 << 60
+	n := int64(1)
+	for _, f := range factors {
+		hi, lo := bits.Mul64(uint64(n), uint64(f))
+		if hi != 0 || lo > top {
+			return top
+		}
+		n = int64(lo)
+	}
+	return n
+}
