@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
 )
 
@@ -81,10 +82,10 @@ func benchUnit(b *testing.B, walkCache bool) (*sim.Engine, *Port, *mapper, uint6
 	s := newStub(e, latency)
 	p := u.NewPort(s)
 	bm := &mapper{m: m, next: 8 << 20, dev: true, levels: 4}
-	u.SetContextTable(contextBase|DeviceMemory, 64)
+	u.SetContextTable(contextBase|abi.DeviceBit, 64)
 	root := bm.root()
-	c := Context{Valid: true, Mode: ModeSv48, Root: root}.Encode()
-	copy(m.device[contextBase+ContextBytes:], c[:])
+	c := abi.Context{Valid: true, Mode: ModeSv48, Root: root}
+	c.Encode(m.device[contextBase+abi.ContextSize:])
 	return e, p, bm, root, s
 }
 
@@ -97,7 +98,7 @@ func BenchmarkTargetAlone(b *testing.B) {
 func BenchmarkPortHit(b *testing.B) {
 	e, p, bm, root, _ := benchUnit(b, true)
 	for i := range uint64(16) {
-		bm.set(root, i<<12, i<<12|DeviceMemory, userRW, 0)
+		bm.set(root, i<<12, i<<12|abi.DeviceBit, userRW, 0)
 	}
 	pump(b, e, p, func(i int, r *hw.Request) { r.Space, r.ASID, r.Addr = hw.Context, 1, uint64(i&15)<<12 })
 }
@@ -107,7 +108,7 @@ func BenchmarkPortHit(b *testing.B) {
 func BenchmarkColdWalk(b *testing.B) {
 	e, p, bm, root, _ := benchUnit(b, false)
 	for i := range uint64(1024) {
-		bm.set(root, i<<12, i<<12|DeviceMemory, userRW, 0)
+		bm.set(root, i<<12, i<<12|abi.DeviceBit, userRW, 0)
 	}
 	pump(b, e, p, func(i int, r *hw.Request) { r.Space, r.ASID, r.Addr = hw.Context, 1, uint64(i&1023)<<12 })
 }

@@ -2,11 +2,12 @@ package mmu
 
 import (
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
 )
 
 // Unit is the device MMU: what its ports share. Contexts are the entries of a
-// table in memory (context.go); each has its own page table.
+// table in memory (abi.Context); each has its own page table.
 //
 // Translations are cached per port (L1) and for all ports (L2), page-table
 // pointers in a walk cache, context entries in a context cache. All keep their
@@ -20,7 +21,7 @@ type Unit struct {
 	l2     *TLB
 	ports  []*Port
 	tables *TLB // page-table pointers; nil if there are none
-	ctx    *dirCache[Context]
+	ctx    *dirCache[abi.Context]
 	faults *FaultRing
 
 	l2Hit      sim.Time
@@ -47,7 +48,7 @@ type deviceStats struct {
 func NewUnit(e *sim.Engine, cfg Config, clock sim.Clock, tables hw.Target, source hw.Source) *Unit {
 	u := &Unit{e: e, cfg: cfg, source: source}
 	u.l2 = NewTLB(cfg.L2Entries, cfg.L2Ways, LRU)
-	u.ctx = newDirCache[Context](cfg.ContextEntries)
+	u.ctx = newDirCache[abi.Context](cfg.ContextEntries)
 	if n := cfg.WalkCacheEntries; n > 0 {
 		u.tables = NewTLB(n, n, LRU)
 	}
@@ -90,7 +91,7 @@ func deviceRoute(pa uint64) (hw.Space, uint64) {
 	return hw.BusAddr, pa
 }
 
-// SetContextTable sets the physical base (context.go) and the number of
+// SetContextTable sets the physical base (see context.go) and the number of
 // entries of the context table. It drops nothing: invalidate all afterwards.
 func (u *Unit) SetContextTable(base uint64, entries uint32) {
 	u.contextBase, u.contexts = base, entries

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
 	"github.com/stretchr/testify/require"
 )
@@ -37,19 +38,18 @@ func (r *rig) init(cfg Config) {
 	r.u = NewUnit(r.Engine, cfg, sim.NewClock(1e9), r.m, 7)
 	r.p = r.u.NewPort(r.m)
 	r.b = &mapper{m: r.m, next: 8 << 20, dev: true, levels: 4}
-	r.u.SetContextTable(contextBase|DeviceMemory, 64)
+	r.u.SetContextTable(contextBase|abi.DeviceBit, 64)
 	r.hit = r.Register("test", func(uint64) { r.done++ })
 }
 
-func (r *rig) context(asid uint16, c Context) {
-	p := c.Encode()
-	copy(r.m.device[contextBase+int(asid)*ContextBytes:], p[:])
+func (r *rig) context(asid uint16, c abi.Context) {
+	c.Encode(r.m.device[contextBase+int(asid)*abi.ContextSize:])
 }
 
 // newContext makes a context with an empty Sv48 table.
 func (r *rig) newContext(asid uint16) (root uint64) {
 	root = r.b.root()
-	r.context(asid, Context{Valid: true, Mode: ModeSv48, Root: root})
+	r.context(asid, abi.Context{Valid: true, Mode: ModeSv48, Root: root})
 	return root
 }
 
@@ -76,7 +76,7 @@ func (r *rig) do(reqs ...*hw.Request) {
 func TestReadThroughPageTable(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(3)
-	r.b.set(root, 0x7000_0000_0000, 0x20_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x7000_0000_0000, 0x20_0000|abi.DeviceBit, userRW, 0)
 	copy(r.m.device[0x20_0123:], "hello")
 
 	q := r.read(3, 0x7000_0000_0123, 5)
@@ -99,7 +99,7 @@ func TestSplitsAtDiscontiguousPages(t *testing.T) {
 	root := r.newContext(1)
 	// Two contiguous pages, one elsewhere, one on the bus.
 	for i, pa := range []uint64{0x10_0000, 0x10_1000, 0x30_0000} {
-		r.b.set(root, 0x4000+uint64(i)<<12, pa|DeviceMemory, userRW, 0)
+		r.b.set(root, 0x4000+uint64(i)<<12, pa|abi.DeviceBit, userRW, 0)
 	}
 	r.b.set(root, 0x7000, 0x50_0000, userRW, 0)
 	w := r.read(1, 0x4800, 0x3000)
@@ -135,12 +135,13 @@ func TestFaults(t *testing.T) {
 		cause  Cause
 	}{
 		{"not mapped", hw.Read, false, 2, 0, 0, hw.PageFault, LoadPageFault},
-		{"write to a read-only page", hw.Write, false, 2, readOnly, DeviceMemory, hw.PermFault, StorePageFault},
-		{"supervisor page", hw.Read, false, 2, userRW &^ PTEUser, DeviceMemory, hw.PermFault, LoadPageFault},
-		{"accessed clear", hw.Read, false, 2, userRW &^ PTEAccessed, DeviceMemory, hw.PageFault, LoadPageFault},
-		{"dirty clear", hw.Write, false, 2, userRW &^ PTEDirty, DeviceMemory, hw.PageFault, StorePageFault},
-		{"fetch needs X or R", hw.Read, true, 2, PTEValid | PTEExec | PTEUser | PTEAccessed, DeviceMemory, hw.OK, 0},
+		{"write to a read-only page", hw.Write, false, 2, readOnly, abi.DeviceBit, hw.PermFault, StorePageFault},
+		{"supervisor page", hw.Read, false, 2, userRW &^ PTEUser, abi.DeviceBit, hw.PermFault, LoadPageFault},
+		{"accessed clear", hw.Read, false, 2, userRW &^ PTEAccessed, abi.DeviceBit, hw.PageFault, LoadPageFault},
+		{"dirty clear", hw.Write, false, 2, userRW &^ PTEDirty, abi.DeviceBit, hw.PageFault, StorePageFault},
+		{"fetch needs X or R", hw.Read, true, 2, PTEValid | PTEExec | PTEUser | PTEAccessed, abi.DeviceBit, hw.OK, 0},
 		{"reserved physical bits", hw.Read, false, 2, userRW, 1 << 53, hw.Unsupported, LoadAccessFault},
+		{"context 0 is nobody", hw.Read, false, 0, 0, 0, hw.PageFault, PDTNotValid},
 		{"no such context", hw.Read, false, 63, 0, 0, hw.PageFault, PDTNotValid},
 		{"beyond the context table", hw.Read, false, 64, 0, 0, hw.PageFault, PDTNotValid},
 		{"misconfigured context", hw.Read, false, 5, 0, 0, hw.PageFault, PDTMisconfigured},
@@ -149,9 +150,9 @@ func TestFaults(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			r := newRig(t, DefaultConfig())
 			root := r.newContext(2)
-			r.context(5, Context{Valid: true, Mode: 3, Root: root})
+			r.context(5, abi.Context{Valid: true, Mode: 3, Root: root})
 			r.b.set(root, va, c.pa, c.flags, 0)
-			r.u.Faults().Configure(0x2000|DeviceMemory, 2, true)
+			r.u.Faults().Configure(0x2000|abi.DeviceBit, 2, true)
 			fired := 0
 			r.u.Faults().OnFault(sim.Call{H: r.Register("irq", func(uint64) { fired++ })})
 			q := r.read(c.asid, va+8, 64)
@@ -179,7 +180,7 @@ func TestFaultRingOverflows(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	r.newContext(1)
 	f := r.u.Faults()
-	f.Configure(0x2000|DeviceMemory, 1, true) // two slots, one stays empty
+	f.Configure(0x2000|abi.DeviceBit, 1, true) // two slots, one stays empty
 	for i := range 3 {
 		r.do(r.read(1, uint64(i+1)<<12, 8))
 	}
@@ -195,11 +196,11 @@ func TestFaultRingOverflows(t *testing.T) {
 func TestStaleUntilInvalidated(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
-	r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.m.device[0x10_0000], r.m.device[0x20_0000] = 'a', 'b'
 	q := r.read(1, 0x4000, 1)
 	r.do(q)
-	r.b.set(root, 0x4000, 0x20_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x20_0000|abi.DeviceBit, userRW, 0)
 	r.do(q)
 	require.Equal(t, "a", string(q.Data), "the old translation shows")
 	r.u.Invalidate(1, 0x4000, 4096, false, sim.Call{})
@@ -210,7 +211,7 @@ func TestStaleUntilInvalidated(t *testing.T) {
 func TestInvalidationWaitsForAccesses(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
-	r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	q := r.read(1, 0x4000, 8)
 	r.do(q) // warm
 	r.m.latency = 10 * sim.Microsecond
@@ -226,13 +227,13 @@ func TestInvalidationWaitsForAccesses(t *testing.T) {
 func TestStaleWalkRetries(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
-	r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.m.device[0x10_0000], r.m.device[0x20_0000] = 'a', 'b'
 	r.do(r.read(1, 0x5000, 1)) // warms the context and the tables above
 	q := r.read(1, 0x4000, 1)
 	// The leaf is read after 100 ns; it changes between that and the walk's end.
 	change := r.Register("change", func(uint64) {
-		r.b.set(root, 0x4000, 0x20_0000|DeviceMemory, userRW, 0)
+		r.b.set(root, 0x4000, 0x20_0000|abi.DeviceBit, userRW, 0)
 		r.u.Invalidate(1, 0x4000, 4096, false, sim.Call{})
 	})
 	r.At(r.Now()+50*sim.Nanosecond, sim.Call{H: change})
@@ -244,7 +245,7 @@ func TestStaleWalkRetries(t *testing.T) {
 func TestMissesMerge(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
-	r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.do(r.read(1, 0x4000, 8), r.read(1, 0x4100, 8), r.read(1, 0x4ff0, 8))
 	require.EqualValues(t, 1, r.u.walk.walks)
 	require.EqualValues(t, 2, r.u.walk.merged)
@@ -258,7 +259,7 @@ func TestWalkersAreBounded(t *testing.T) {
 	root := r.newContext(1)
 	var reqs []*hw.Request
 	for i := range uint64(6) {
-		r.b.set(root, i<<12, i<<12|DeviceMemory, userRW, 0)
+		r.b.set(root, i<<12, i<<12|abi.DeviceBit, userRW, 0)
 		reqs = append(reqs, r.read(1, i<<12, 8))
 	}
 	r.do(reqs...)
@@ -271,7 +272,7 @@ func TestBusWritesKeepTheirOrder(t *testing.T) {
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000, userRW, 0)
 	r.b.set(root, 0x9000, 0x20_0000, userRW, 0)
-	r.b.set(root, 0xa000, 0x30_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0xa000, 0x30_0000|abi.DeviceBit, userRW, 0)
 	r.do(r.read(1, 0x9000, 8), r.read(1, 0xa000, 8))
 	write := func(space hw.Space, addr uint64) *hw.Request {
 		q := r.read(1, addr, 8)
@@ -292,7 +293,7 @@ func TestBusWritesKeepTheirOrder(t *testing.T) {
 
 func TestSharedContextGoesToTheBus(t *testing.T) {
 	r := newRig(t, DefaultConfig())
-	r.context(4, Context{Valid: true, Mode: ContextShared, PASID: 0x12345})
+	r.context(4, abi.Context{Valid: true, Mode: abi.ModeShared, PASID: 0x12345})
 	q := r.read(4, 0x5000, 8)
 	r.m.keep = true
 	r.do(q)
@@ -306,7 +307,7 @@ func TestSharedContextGoesToTheBus(t *testing.T) {
 func TestHaltAndReset(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
-	r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	q, late := r.read(1, 0x4000, 8), r.read(1, 0x4000, 8)
 	var halted sim.Time
 	h := r.Register("halted", func(uint64) { halted = r.Now() })
@@ -320,7 +321,7 @@ func TestHaltAndReset(t *testing.T) {
 	require.Equal(t, hw.Aborted, late.Status)
 	require.Equal(t, 5*latency, halted, "after the walk under way")
 	r.u.Reset()
-	r.u.SetContextTable(contextBase|DeviceMemory, 64)
+	r.u.SetContextTable(contextBase|abi.DeviceBit, 64)
 	r.done = 0
 	r.do(q)
 	require.Equal(t, hw.OK, q.Status)

@@ -1,6 +1,9 @@
 package mmu
 
-import "github.com/presi-sim/presi/hw"
+import (
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+)
 
 // deviceWalk is the machine of one walk of the device MMU: the context entry,
 // then the page table.
@@ -9,7 +12,7 @@ type deviceWalk struct {
 	req    hw.Request // a copy of the request that missed
 	va     uint64
 	since  uint64 // generation at the start
-	ctx    Context
+	ctx    abi.Context
 	cached bool // the context came from the cache
 	walk   Walk
 	inWalk bool
@@ -37,14 +40,14 @@ func (d *deviceWalk) end(cause Cause, status hw.Status) bool {
 }
 
 func (d *deviceWalk) context(op *MemOp) bool {
-	if uint32(d.req.ASID) >= d.u.contexts {
+	if d.req.ASID == 0 || uint32(d.req.ASID) >= d.u.contexts {
 		return d.end(PDTNotValid, hw.PageFault)
 	}
 	if c := d.u.ctx.lookup(uint64(d.req.ASID)); c != nil {
 		d.ctx, d.cached = *c, true
 		return d.table(op)
 	}
-	op.read(d.u.contextBase+uint64(d.req.ASID)*ContextBytes, ContextBytes)
+	op.read(d.u.contextBase+uint64(d.req.ASID)*abi.ContextSize, abi.ContextSize)
 	d.next = (*deviceWalk).gotContext
 	return true
 }
@@ -57,11 +60,11 @@ func (d *deviceWalk) gotContext(op *MemOp) bool {
 	default:
 		return d.end(PDTAccessFault, hw.Aborted)
 	}
-	c, ok := decodeContext(op.Word(0), op.Word(1))
+	c, ok := decodeContext(op)
 	switch {
 	case !c.Valid:
 		return d.end(PDTNotValid, hw.PageFault)
-	case !ok || c.Root&physReserved != 0:
+	case !ok:
 		return d.end(PDTMisconfigured, hw.PageFault)
 	}
 	d.ctx = c
@@ -69,7 +72,7 @@ func (d *deviceWalk) gotContext(op *MemOp) bool {
 }
 
 func (d *deviceWalk) table(op *MemOp) bool {
-	if d.ctx.Mode == ContextShared {
+	if d.ctx.Mode == abi.ModeShared {
 		return d.shared()
 	}
 	d.walk = Walk{First: Table{Levels: levelsOf(uint64(d.ctx.Mode)), Root: d.ctx.Root},
@@ -129,7 +132,7 @@ func (d *deviceWalk) install() {
 		u.ctx.insert(uint64(d.req.ASID), d.ctx)
 	}
 	u.l2.Insert(d.entry)
-	if u.tables == nil || d.ctx.Mode == ContextShared {
+	if u.tables == nil || d.ctx.Mode == abi.ModeShared {
 		return
 	}
 	for level, t := range d.walk.Tables {

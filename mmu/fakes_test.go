@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
 )
 
@@ -116,7 +117,7 @@ func (b *mapper) page() uint64 {
 
 func (b *mapper) phys(addr uint64) uint64 {
 	if b.dev {
-		return addr | DeviceMemory
+		return addr | abi.DeviceBit
 	}
 	return addr
 }
@@ -127,7 +128,7 @@ func (b *mapper) root() uint64 { return b.phys(b.page()) }
 // entry returns the address (in its memory) of va's entry at a level, making
 // tables on the way.
 func (b *mapper) entry(root, va uint64, level int) uint64 {
-	table := root &^ DeviceMemory
+	table := root &^ abi.DeviceBit
 	for l := b.levels - 1; ; l-- {
 		at := table + index(va, l, levelBits)*8
 		if l == level {
@@ -135,10 +136,10 @@ func (b *mapper) entry(root, va uint64, level int) uint64 {
 		}
 		pte := b.m.get(b.dev, at)
 		if pte&PTEValid == 0 {
-			pte = PTE(b.phys(b.page()), PTEValid)
+			pte = abi.PTE(b.phys(b.page()), PTEValid)
 			b.m.put(b.dev, at, pte)
 		}
-		table = ptePPN(pte) << pageShift &^ DeviceMemory
+		table = ptePPN(pte) << pageShift &^ abi.DeviceBit
 	}
 }
 
@@ -146,5 +147,5 @@ const userRW = PTEValid | PTERead | PTEWrite | PTEUser | PTEAccessed | PTEDirty
 
 // set maps one page of a level.
 func (b *mapper) set(root, va, pa, flags uint64, level int) {
-	b.m.put(b.dev, b.entry(root, va, level), PTE(pa, flags))
+	b.m.put(b.dev, b.entry(root, va, level), abi.PTE(pa, flags))
 }

@@ -28,7 +28,7 @@ func newFaultRing(e *sim.Engine, name string, src hw.Source, target hw.Target) *
 	return f
 }
 
-// Configure sets the ring's physical base (context.go) and log2 of its entries
+// Configure sets the ring's physical base (see context.go) and log2 of its entries
 // and empties it; enable false turns it off.
 func (f *FaultRing) Configure(base uint64, log2Entries uint, enable bool) {
 	f.ring.base, f.ring.log2, f.ring.head = base, log2Entries, 0

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
 	"github.com/stretchr/testify/require"
 )
@@ -86,7 +87,7 @@ func TestGuestTableMoves(t *testing.T) {
 	v.mapData(0x50_0000)
 	r.do(r.access(hw.Read, 0, 1))
 	fresh := r.b.page()
-	r.m.put(false, fresh+8, PTE(0x30_3000, userRW))
+	r.m.put(false, fresh+8, abi.PTE(0x30_3000, userRW))
 	r.m.bus[0x50_1000], r.m.bus[0x50_3000] = 'o', 'n'
 	r.b.set(v.g, v.tables[3], fresh, userRW, 0)
 	q := r.access(hw.Read, 0x1000, 1)

@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
 	"github.com/stretchr/testify/require"
 )
@@ -11,7 +12,7 @@ import (
 func TestPiecesDoNotSpanMemories(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
-	r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.b.set(root, 0x5000, 0x10_1000, userRW, 0) // the next address, on the bus
 	r.m.device[0x10_0fff], r.m.bus[0x10_1000] = 'd', 'b'
 	q := r.read(1, 0x4fff, 2)
@@ -25,8 +26,8 @@ func TestErrorBelowNamesTheContextAddress(t *testing.T) {
 	for _, n := range []int64{64, 0x1800} { // one page, and several pieces
 		r := newRig(t, DefaultConfig())
 		root := r.newContext(1)
-		r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
-		r.b.set(root, 0x5000, 0x30_0000|DeviceMemory, userRW, 0)
+		r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
+		r.b.set(root, 0x5000, 0x30_0000|abi.DeviceBit, userRW, 0)
 		q := r.read(1, 0x4010, n)
 		r.do(q)
 		r.u.NewPort(nil) // a port that is not used changes nothing
@@ -53,8 +54,8 @@ func TestErrorBelowNamesTheContextAddress(t *testing.T) {
 func TestZeroPieces(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
-	r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
-	r.b.set(root, 0x5000, 0x30_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
+	r.b.set(root, 0x5000, 0x30_0000|abi.DeviceBit, userRW, 0)
 	r.m.zero = func(q *hw.Request) bool { return q.Addr>>20 == 3 }
 	r.m.device[0x10_0ffe], r.m.device[0x10_0fff] = 'x', 'y'
 	q := r.read(1, 0x4ffe, 4)
@@ -82,7 +83,7 @@ func TestMissesOfAnInstantGoBySource(t *testing.T) {
 		r.m.Submit(q)
 	}))
 	for _, src := range []hw.Source{3, 1, 2} {
-		r.b.set(root, uint64(src)<<12, uint64(src)<<12|0x10_0000|DeviceMemory, userRW, 0)
+		r.b.set(root, uint64(src)<<12, uint64(src)<<12|0x10_0000|abi.DeviceBit, userRW, 0)
 		q := r.read(1, uint64(src)<<12, 8)
 		q.Source = src
 		port.Submit(q)
@@ -96,7 +97,7 @@ func TestWalkReads(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
 	for _, va := range []uint64{0x4000, 0x5000, 0x40_0000, 0x8000_0000_00} {
-		r.b.set(root, va, 0x10_0000|DeviceMemory, userRW, 0)
+		r.b.set(root, va, 0x10_0000|abi.DeviceBit, userRW, 0)
 	}
 	reads := func(va uint64) int64 {
 		before := r.u.walk.reads
@@ -111,8 +112,8 @@ func TestWalkReads(t *testing.T) {
 
 	// A table is replaced: it shows when the context's pointers are dropped.
 	fresh := r.b.page()
-	r.m.put(true, fresh+5*8, PTE(0x20_0000|DeviceMemory, userRW))
-	r.m.put(true, r.b.entry(root, 0x5000, 1), PTE(fresh|DeviceMemory, PTEValid))
+	r.m.put(true, fresh+5*8, abi.PTE(0x20_0000|abi.DeviceBit, userRW))
+	r.m.put(true, r.b.entry(root, 0x5000, 1), abi.PTE(fresh|abi.DeviceBit, PTEValid))
 	r.m.device[0x20_0000] = 'n'
 	r.u.Invalidate(1, 0x5000, 4096, false, sim.Call{})
 	q := r.read(1, 0x5000, 1)
@@ -123,10 +124,10 @@ func TestWalkReads(t *testing.T) {
 func TestContextChangesWithInvalidation(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	one, two := r.newContext(1), r.b.root()
-	r.b.set(one, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
-	r.b.set(two, 0x5000, 0x20_0000|DeviceMemory, userRW, 0)
+	r.b.set(one, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
+	r.b.set(two, 0x5000, 0x20_0000|abi.DeviceBit, userRW, 0)
 	r.do(r.read(1, 0x4000, 1))
-	r.context(1, Context{Valid: true, Mode: ModeSv48, Root: two})
+	r.context(1, abi.Context{Valid: true, Mode: ModeSv48, Root: two})
 	q := r.read(1, 0x5000, 1)
 	r.do(q)
 	require.Equal(t, hw.PageFault, q.Status, "the old context shows")
@@ -140,7 +141,7 @@ func TestContextChangesWithInvalidation(t *testing.T) {
 func TestManyInvalidationsDuringAWalk(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
-	r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	for n, want := range map[int]int64{16: 0, 17: 1} {
 		before := r.u.walk.retries
 		r.u.Invalidate(0, 0, 0, true, sim.Call{})
@@ -158,7 +159,7 @@ func TestPortDoesNotAllocate(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
 	for i := range uint64(8) {
-		r.b.set(root, i<<12, 0x10_0000+i<<13|DeviceMemory, userRW, 0)
+		r.b.set(root, i<<12, 0x10_0000+i<<13|abi.DeviceBit, userRW, 0)
 	}
 	hit, split := r.read(1, 0x10, 64), r.read(1, 0x800, 0x4000)
 	r.do(hit, split)
@@ -203,7 +204,7 @@ func TestWalksAreTraced(t *testing.T) {
 	r.Trace = &sim.Trace{}
 	r.init(DefaultConfig())
 	root := r.newContext(1)
-	r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.do(r.read(1, 0x4000, 8), r.read(1, 0x4008, 8))
 	spans := r.Trace.Spans()
 	require.Len(t, spans, 1)
@@ -214,7 +215,7 @@ func TestWalksAreTraced(t *testing.T) {
 func TestCountersAreDeclared(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)
-	r.b.set(root, 0x4000, 0x10_0000|DeviceMemory, userRW, 0)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.do(r.read(1, 0x4000, 8), r.read(1, 0x4000, 8))
 	r.do(r.read(1, 0x4000, 8))
 	r.do(r.read(1, 0x9000, 8))

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
@@ -26,7 +27,7 @@ func smallConfig(t *rapid.T) Config {
 // flat is the reference: each context's pages, as one look-up table.
 type flat struct {
 	pages map[uint16]map[uint64]flatPage // by ASID and page number
-	owner map[uint64]uint16              // physical page, with DeviceMemory
+	owner map[uint64]uint16              // physical page, with abi.DeviceBit
 }
 
 type flatPage struct {
@@ -36,8 +37,8 @@ type flatPage struct {
 
 // bytes is the page in a ram.
 func (p flatPage) bytes(m *ram) []byte {
-	if p.pa&DeviceMemory != 0 {
-		return m.device[p.pa&^DeviceMemory:][:4096]
+	if p.pa&abi.DeviceBit != 0 {
+		return m.device[p.pa&^abi.DeviceBit:][:4096]
 	}
 	return m.bus[p.pa:][:4096]
 }
@@ -96,7 +97,7 @@ func build(r *rig, random *sim.Stream) *flat {
 func (f *flat) place(r *rig, random *sim.Stream, asid uint16, root, va uint64, shift uint8, n uint64) {
 	pa := (firstFrame + uint64(random.Intn(endFrame-firstFrame))) / n * n << 12
 	if random.Intn(2) == 0 {
-		pa |= DeviceMemory
+		pa |= abi.DeviceBit
 	}
 	flags := uint64(userRW)
 	if random.Intn(5) == 0 {
@@ -117,7 +118,7 @@ func (f *flat) place(r *rig, random *sim.Stream, asid uint16, root, va uint64, s
 // mapOne writes the i-th entry of a page: Svnapot repeats its entry 16 times.
 func (r *rig) mapOne(root, va, pa, flags uint64, shift uint8, i uint64) {
 	if shift == 16 {
-		r.m.put(true, r.b.entry(root, va+i<<12, 0), PTE(pa|0x8000, flags|PTENapot))
+		r.m.put(true, r.b.entry(root, va+i<<12, 0), abi.PTE(pa|0x8000, flags|PTENapot))
 		return
 	}
 	r.b.set(root, va, pa, flags, 0)
@@ -166,7 +167,7 @@ func (f *flat) guard(t require.TestingT) func(r *hw.Request) hw.Status {
 		}
 		pa := q.Addr
 		if q.Space == hw.Device {
-			pa |= DeviceMemory
+			pa |= abi.DeviceBit
 		}
 		for page := pa >> 12; page <= (pa+uint64(q.Bytes)-1)>>12; page++ {
 			require.Equal(t, q.ASID, f.owner[page], "page %#x", page)
@@ -216,8 +217,8 @@ func TestInvalidationIsAFence(t *testing.T) {
 		r := newRigT(t, smallConfig(t))
 		root := r.newContext(1)
 		frame := uint64(0x20_0000) // of the page at va 0x4000; moves with each round
-		r.b.set(root, 0x4000, frame|DeviceMemory, userRW, 0)
-		r.b.set(root, 0x5000, 0x50_0000|DeviceMemory, userRW, 0)
+		r.b.set(root, 0x4000, frame|abi.DeviceBit, userRW, 0)
+		r.b.set(root, 0x5000, 0x50_0000|abi.DeviceBit, userRW, 0)
 		random := sim.NewStream(rapid.Uint64().Draw(t, "seed"), "test")
 		r.m.late = func(*hw.Request) sim.Time { return sim.Time(random.Intn(int64(sim.Microsecond))) }
 		dead := map[uint64]bool{}
@@ -239,7 +240,7 @@ func TestInvalidationIsAFence(t *testing.T) {
 			for range rounds {
 				old := frame >> 12
 				frame += 4096
-				r.b.set(root, 0x4000, frame|DeviceMemory, userRW, 0)
+				r.b.set(root, 0x4000, frame|abi.DeviceBit, userRW, 0)
 				r.Await("the invalidation", func(done sim.Call) { r.u.Invalidate(1, 0x4000, 4096, false, done) })
 				require.Zero(t, open[old], "an access to the old page is outstanding")
 				dead[old] = true
@@ -270,7 +271,7 @@ func TestBusWritesArriveInOrder(t *testing.T) {
 		for i := range uint64(8) {
 			pa := 0x10_0000 + i<<12
 			if i%3 == 2 {
-				pa |= DeviceMemory
+				pa |= abi.DeviceBit
 			}
 			r.b.set(root, i<<12, pa, userRW, 0)
 		}

@@ -1,17 +1,19 @@
 package mmu
 
+import "github.com/presi-sim/presi/hw/abi"
+
 // Page-table entry, Privileged specification 4.4 (Sv39) and chapters "Svnapot"
 // and "Svpbmt".
 const (
-	PTEValid    = 1 << 0
-	PTERead     = 1 << 1
-	PTEWrite    = 1 << 2
-	PTEExec     = 1 << 3
-	PTEUser     = 1 << 4
-	PTEGlobal   = 1 << 5
-	PTEAccessed = 1 << 6
-	PTEDirty    = 1 << 7
-	PTENapot    = 1 << 63
+	PTEValid    = abi.PTEValid
+	PTERead     = abi.PTERead
+	PTEWrite    = abi.PTEWrite
+	PTEExec     = abi.PTEExecute
+	PTEUser     = abi.PTEUser
+	PTEGlobal   = abi.PTEGlobal
+	PTEAccessed = abi.PTEAccess
+	PTEDirty    = abi.PTEDirty
+	PTENapot    = abi.PTENapot
 
 	pteRWX      = PTERead | PTEWrite | PTEExec
 	ptePPNShift = 10
@@ -39,11 +41,6 @@ func levelsOf(mode uint64) int {
 		return 0
 	}
 	return int(mode-ModeSv39) + 3
-}
-
-// PTE makes a leaf or pointer entry for a physical address.
-func PTE(pa uint64, flags uint64) uint64 {
-	return pa>>pageShift&ppnMask<<ptePPNShift | flags
 }
 
 func ptePPN(pte uint64) uint64 { return pte >> ptePPNShift & ppnMask }
