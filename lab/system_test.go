@@ -11,15 +11,15 @@ import (
 	"github.com/presi-sim/presi/hw/abi"
 )
 
-// program is a program that calls ioctls as C would.
-type program struct {
+// caller is a program that calls ioctls as C would.
+type caller struct {
 	*testing.T
 	s     *System
 	f     *fw.File
 	arena fw.Arena
 }
 
-func ioctl[T any](p *program, nr uint32, arg *T) error {
+func ioctl[T any](p *caller, nr uint32, arg *T) error {
 	buf := make([]byte, abi.SizeOf[T]())
 	abi.Store(buf, arg)
 	at := p.arena.Map(buf)
@@ -29,7 +29,7 @@ func ioctl[T any](p *program, nr uint32, arg *T) error {
 	return err
 }
 
-func withProgram(t *testing.T, fn func(p *program)) {
+func withCaller(t *testing.T, fn func(p *caller)) {
 	cfg, err := configs.Machine("tiny")
 	require.NoError(t, err)
 	s := NewSystem(cfg, nil, 1, false)
@@ -38,7 +38,7 @@ func withProgram(t *testing.T, fn func(p *program)) {
 		if err != nil {
 			return err
 		}
-		p := &program{T: t, s: s}
+		p := &caller{T: t, s: s}
 		if p.f, err = s.Class.Open(d.Minor, &p.arena); err != nil {
 			return err
 		}
@@ -49,7 +49,7 @@ func withProgram(t *testing.T, fn func(p *program)) {
 }
 
 func TestJobCopiesBetweenMemories(t *testing.T) {
-	withProgram(t, func(p *program) {
+	withCaller(t, func(p *caller) {
 		const n = 100_000
 		src := abi.BOCreate{Size: n, Flags: abi.BOHost}
 		dev := abi.BOCreate{Size: n, Flags: abi.BODevice}

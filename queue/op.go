@@ -67,6 +67,11 @@ func (q *queue) issueKernel() bool {
 		q.fail(d.req.Status.Code(), d.req.FaultAddr)
 		return q.issued()
 	}
+	mask, ok := q.cores()
+	if !ok {
+		q.fail(abi.StatusBadPacket, 0)
+		return q.issued()
+	}
 	o := q.take()
 	if o == nil {
 		return false
@@ -75,23 +80,24 @@ func (q *queue) issueKernel() bool {
 	o.kernel = true
 	l.Queue, l.Priority, l.ASID = uint8(q.index), q.priority, q.job().sub.ASID
 	l.Desc = d.buf
-	l.Cores = q.cores()
+	l.Cores = mask
 	d.valid = false
 	q.kernels++
 	q.u.parts.Computer.Launch(l)
 	return q.issued()
 }
 
-// cores is the packet's mask within the entry's; 0 means all.
-func (q *queue) cores() uint32 {
-	mask := ^uint32(0)
-	if m := q.job().sub.CoreMask; m != 0 {
-		mask &= m
+// cores is the packet's mask within the entry's; 0 is all. Masks that have no
+// core in common are an error.
+func (q *queue) cores() (mask uint32, ok bool) {
+	entry, packet := q.job().sub.CoreMask, q.packet.Cores
+	switch {
+	case entry == 0:
+		return packet, true
+	case packet == 0:
+		return entry, true
 	}
-	if m := q.packet.Cores; m != 0 {
-		mask &= m
-	}
-	return mask
+	return entry & packet, entry&packet != 0
 }
 
 // descriptor returns the packet's descriptor, whose fetch it starts if nobody has.

@@ -18,6 +18,7 @@ type vector struct {
 	handler func()
 	pending bool
 	wake    *sim.WaitQueue
+	freed   bool
 	count   int64
 }
 
@@ -44,20 +45,20 @@ func (x *irqs) request(v int, name string, handler func()) error {
 	}
 	w := &vector{name: name, handler: handler, wake: x.k.engine.NewWaitQueue()}
 	x.vectors[v] = w
-	x.k.Spawn("irq/"+name, true, func() { x.serve(v, w) })
+	x.k.Spawn("irq/"+name, true, func() { x.serve(w) })
 	return nil
 }
 
 // serve is a vector's interrupt thread.
-func (x *irqs) serve(v int, w *vector) {
-	for x.vectors[v] == w {
+func (x *irqs) serve(w *vector) {
+	for !w.freed {
 		if !w.pending {
 			w.wake.Wait("an interrupt")
 			continue
 		}
 		w.pending = false
 		x.k.Charge(hw.CostIRQ)
-		if x.vectors[v] == w {
+		if !w.freed {
 			w.handler()
 		}
 	}
@@ -67,6 +68,7 @@ func (x *irqs) release(v int) {
 	if v >= 0 && v < len(x.vectors) && x.vectors[v] != nil {
 		w := x.vectors[v]
 		x.vectors[v] = nil
+		w.freed = true
 		w.wake.WakeAll()
 	}
 }

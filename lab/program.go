@@ -1,0 +1,358 @@
+package lab
+
+import (
+	"fmt"
+	"math"
+
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/fw/npudrv"
+	"github.com/presi-sim/presi/fw/rt"
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/workload"
+)
+
+// program is the workload as a program of the device: it knows the runtime and
+// nothing below.
+type program struct {
+	arena  fw.Arena
+	driver *npudrv.Device
+	file   *fw.File
+	dev    *rt.Device
+	lib    *rt.Library
+	queue  *rt.Queue
+
+	weights, state regionBuffer // in device memory
+	staging        regionBuffer // in host memory: weights on their way, then inputs and outputs
+	offsets        []int64      // of each tensor in its region
+	commands       []*rt.Commands
+	inferences     int
+	images         int // of the data set, 0 without one
+}
+
+// regionBuffer is a buffer that holds many tensors.
+type regionBuffer struct {
+	*rt.Buffer
+	bytes int64
+}
+
+// tensorAlign is where tensors begin: at a multiple of a memory's row segment,
+// so that neighbours share none.
+const tensorAlign = 256
+
+// program is the whole life of the program.
+func (r *run) program() (err error) {
+	p := &r.p
+	began := r.sys.Engine.Now()
+	if err := r.open(); err != nil {
+		return err
+	}
+	if err := r.place(); err != nil {
+		return err
+	}
+	if err := r.uploadWeights(); err != nil {
+		return err
+	}
+	if err := r.lower(); err != nil {
+		return err
+	}
+	r.setup = r.sys.Engine.Now() - began
+	r.plan()
+	score := newScore(r)
+	r.start = r.sys.Engine.Now()
+	for i := range p.inferences {
+		if err := r.infer(i); err != nil {
+			return err
+		}
+		score.add(i)
+	}
+	r.end = r.sys.Engine.Now()
+	r.head[hw.Queue] = r.end - r.last
+	score.finish()
+	if r.o.Verify {
+		if err := r.verify(); err != nil {
+			return err
+		}
+	}
+	return p.close()
+}
+
+// open binds driver and runtime.
+func (r *run) open() (err error) {
+	p := &r.p
+	if p.driver, err = r.sys.Probe(r.o.Log); err != nil {
+		return err
+	}
+	if p.file, err = r.sys.Class.Open(p.driver.Minor, &p.arena); err != nil {
+		return err
+	}
+	if p.dev, err = rt.Open(rt.Local(p.file, &p.arena)); err != nil {
+		return err
+	}
+	cfg := r.o.Machine
+	perCore := float64(r.sys.Device.DRAM().PeakRate()) / float64(cfg.Core.Clock) / float64(cfg.Core.Count)
+	p.lib = p.dev.Library(rt.Options{Dataflow: uint8(cfg.Array.Dataflow), BytesPerCycle: perCore, F32Cycles: cfg.Array.F32Cycles})
+	p.queue, err = p.dev.NewQueue(rt.Compute, rt.PriorityNormal, 0)
+	return err
+}
+
+// constant reports a tensor that is uploaded once.
+func constant(t *workload.Tensor) bool { return t.Role == workload.Weight || t.Role == workload.Param }
+
+// place gives every tensor its address: constants in one buffer, the rest in
+// another, and room in host memory for the larger of weights and inputs.
+func (r *run) place() (err error) {
+	p := &r.p
+	p.offsets = make([]int64, len(r.g.Tensors))
+	for i := range r.g.Tensors {
+		t := &r.g.Tensors[i]
+		region := &p.state
+		if constant(t) {
+			region = &p.weights
+		}
+		p.offsets[i] = region.bytes
+		region.bytes += (t.Bytes() + tensorAlign - 1) &^ (tensorAlign - 1)
+	}
+	p.staging.bytes = max(p.weights.bytes, p.state.bytes)
+	for _, b := range []struct {
+		region *regionBuffer
+		flags  uint32
+	}{{&p.weights, abi.BODevice}, {&p.state, abi.BODevice}, {&p.staging, abi.BOHost}} {
+		if b.region.bytes == 0 {
+			continue
+		}
+		if b.region.Buffer, err = p.dev.NewBuffer(b.region.bytes, b.flags); err != nil {
+			return fmt.Errorf("%d bytes for tensors: %w", b.region.bytes, err)
+		}
+	}
+	return nil
+}
+
+// region returns the buffer that holds a tensor.
+func (r *run) region(id workload.TensorID) *regionBuffer {
+	if constant(&r.g.Tensors[id]) {
+		return &r.p.weights
+	}
+	return &r.p.state
+}
+
+func (r *run) address(id workload.TensorID) uint64 {
+	return r.region(id).Addr + uint64(r.p.offsets[id])
+}
+
+// buffers lists what a job touches.
+func (p *program) buffers() (out []*rt.Buffer) {
+	for _, b := range []*regionBuffer{&p.weights, &p.state, &p.staging} {
+		if b.Buffer != nil {
+			out = append(out, b.Buffer)
+		}
+	}
+	return out
+}
+
+// staged returns the host memory of a tensor on its way.
+func (r *run) staged(id workload.TensorID) ([]byte, error) {
+	m, err := r.p.staging.Map()
+	if err != nil {
+		return nil, err
+	}
+	t := r.g.Tensor(id)
+	return m.Bytes()[r.p.offsets[id]:][:t.Bytes()], nil
+}
+
+// wanted reports a tensor whose contents matter to this run: values when
+// kernels are computed, control data always.
+func (r *run) wanted(t *workload.Tensor) bool { return !r.o.TimingOnly || t.Role == workload.Index }
+
+// uploadWeights copies the constants to the device, on all copy channels.
+func (r *run) uploadWeights() error {
+	p := &r.p
+	if p.weights.bytes == 0 {
+		return nil
+	}
+	for i := range r.g.Tensors {
+		t := &r.g.Tensors[i]
+		if !constant(t) || !r.wanted(t) {
+			continue
+		}
+		b, err := r.staged(workload.TensorID(i))
+		if err != nil {
+			return err
+		}
+		workload.Fill(*t, r.o.Seed, b)
+	}
+	c := p.queue.Commands()
+	p.spread(c, p.weights.Addr, p.staging.Addr, p.weights.bytes)
+	r.upload = p.weights.bytes
+	ticket, err := r.submit(c, jobInfo{row: -1})
+	if err != nil {
+		return err
+	}
+	return p.queue.Wait(ticket, math.MaxInt64)
+}
+
+// spread copies a range by one packet a channel.
+func (p *program) spread(c *rt.Commands, dst, src uint64, bytes int64) {
+	const least = 64 << 10
+	part := max(least, (bytes/int64(p.dev.Info.NumDMAChannels)+4095)&^4095)
+	for at := int64(0); at < bytes; at += part {
+		c.CopyBytes(dst+uint64(at), src+uint64(at), uint64(min(part, bytes-at)))
+	}
+}
+
+// submit hands in a job and remembers what it is for.
+func (r *run) submit(c *rt.Commands, info jobInfo) (rt.Ticket, error) {
+	r.jobs = append(r.jobs, info)
+	return r.p.queue.Submit(&rt.Job{Commands: c, Buffers: r.p.buffers()})
+}
+
+// lower makes each operator's command buffer.
+func (r *run) lower() error {
+	p := &r.p
+	for i := range r.g.Ops {
+		kernels, err := r.g.Lower(&r.g.Ops[i], p.lib, r.address)
+		if err != nil {
+			return err
+		}
+		c := p.queue.Commands()
+		c.Kernels(kernels, 0)
+		if err := c.Err(); err != nil {
+			return err
+		}
+		p.commands = append(p.commands, c)
+	}
+	return nil
+}
+
+// plan makes the report's rows and counts the jobs to come.
+func (r *run) plan() {
+	p := &r.p
+	p.inferences = 1
+	if r.g.Dataset != "" {
+		p.images = datasetSize(r.g.Dataset)
+		p.inferences = (p.images + r.g.Batch - 1) / r.g.Batch
+	}
+	r.rows = append(r.rows, Layer{Name: "inputs", Op: "copy", Shape: fmt.Sprintf("%d tensors", len(r.g.Inputs))})
+	for i := range r.g.Ops {
+		o := &r.g.Ops[i]
+		r.rows = append(r.rows, Layer{Name: o.Name, Op: o.Kind.String(), Shape: o.Shape()})
+	}
+	r.rows = append(r.rows, Layer{Name: "outputs", Op: "copy", Shape: fmt.Sprintf("%d tensors", len(r.g.Outputs))})
+	r.bills = make([]hw.Bill, len(r.rows))
+	r.total = p.inferences * len(r.rows)
+}
+
+// infer runs one inference: inputs in, a job an operator, outputs back.
+func (r *run) infer(n int) error {
+	p := &r.p
+	if err := r.writeInputs(n); err != nil {
+		return err
+	}
+	if err := r.transfer(0, r.g.Inputs, true); err != nil {
+		return err
+	}
+	for i, c := range p.commands {
+		if _, err := r.submit(c, jobInfo{row: 1 + i}); err != nil {
+			return err
+		}
+	}
+	return r.transfer(len(r.rows)-1, r.g.Outputs, false)
+}
+
+// transfer copies tensors to the device, or back, in which case it waits for
+// everything.
+func (r *run) transfer(row int, ids []workload.TensorID, in bool) error {
+	p := &r.p
+	c := p.queue.Commands()
+	var bytes int64
+	for _, id := range ids {
+		t := r.g.Tensor(id)
+		device, host := r.address(id), p.staging.Addr+uint64(p.offsets[id])
+		bytes += 2 * t.Bytes() // read here, written there
+		if in {
+			c.CopyBytes(device, host, uint64(t.Bytes()))
+		} else {
+			c.CopyBytes(host, device, uint64(t.Bytes()))
+		}
+	}
+	ticket, err := r.submit(c, jobInfo{row: row, bytes: bytes})
+	if err != nil || in {
+		return err
+	}
+	return p.queue.Wait(ticket, math.MaxInt64)
+}
+
+// writeInputs puts inference n's inputs into host memory.
+func (r *run) writeInputs(n int) error {
+	for _, id := range r.g.Inputs {
+		t := r.g.Tensor(id)
+		if !r.wanted(&t) {
+			continue
+		}
+		b, err := r.staged(id)
+		if err != nil {
+			return err
+		}
+		if r.g.Dataset != "" && t.Role == workload.Input {
+			t.Values = datasetBatch(r.g.Dataset, n*r.g.Batch, r.g.Batch)
+		}
+		workload.Fill(t, r.o.Seed, b)
+	}
+	return nil
+}
+
+// close releases everything, as a program that ends does.
+func (p *program) close() error {
+	for _, b := range p.buffers() {
+		if err := b.Close(); err != nil {
+			return err
+		}
+	}
+	if err := p.queue.Close(); err != nil {
+		return err
+	}
+	if err := p.dev.Close(); err != nil {
+		return err
+	}
+	p.driver.Remove()
+	return nil
+}
+
+// peek reads a tensor's bytes on the device, in no time.
+func (r *run) peek(id workload.TensorID, base map[*regionBuffer]uint64) []byte {
+	t := r.g.Tensor(id)
+	out := make([]byte, t.Bytes())
+	r.sys.Device.Memory().Peek(base[r.region(id)]+uint64(r.p.offsets[id]), out)
+	return out
+}
+
+// verify holds every operator of the last inference against reference loops.
+func (r *run) verify() error {
+	base := map[*regionBuffer]uint64{}
+	for _, b := range []*regionBuffer{&r.p.weights, &r.p.state} {
+		if b.Buffer == nil {
+			continue
+		}
+		at, err := r.p.driver.DeviceAddress(r.p.file, b.Handle)
+		if err != nil {
+			return err
+		}
+		base[b] = at
+	}
+	v := verifier{g: r.g, workers: r.o.Workers, read: func(id workload.TensorID) []byte { return r.peek(id, base) }}
+	ok := true
+	for i := range r.g.Ops {
+		worst, err := v.op(&r.g.Ops[i])
+		if err != nil {
+			return err
+		}
+		r.rows[1+i].VerifyError = &worst
+		if worst > 1 {
+			ok = false
+			r.failures = append(r.failures, fmt.Sprintf("%s: error is %.3g of its tolerance", r.g.Ops[i].Name, worst))
+		}
+	}
+	r.verified = &ok
+	return nil
+}
+

@@ -1,0 +1,156 @@
+package lab
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/sim"
+)
+
+// Report is the outcome of a run. Names in JSON are stable and carry their
+// units; times are simulated unless they say host.
+type Report struct {
+	Machine    string `json:"machine"`
+	Workload   string `json:"workload"`
+	DType      string `json:"dtype"`
+	Batch      int    `json:"batch"`
+	Inferences int    `json:"inferences"` // of a batch each, one after another
+
+	SimTime     sim.Time `json:"sim_time_ps"` // all inferences, from the first submission to the last wake-up
+	Cycles      int64    `json:"cycles"`      // the same in cycles of the cores' clock
+	SetupTime   sim.Time `json:"setup_time_ps"`
+	UploadBytes int64    `json:"upload_bytes"` // weights, copied to the device before the first inference
+
+	MACs       int64   `json:"macs"`
+	MACRate    float64 `json:"macs_per_s"`
+	PeakRate   float64 `json:"peak_macs_per_s"`
+	ArrayUtil  float64 `json:"array_util"`
+	Bytes      int64   `json:"bytes"` // that cores and copy engines moved
+	PeakMemory float64 `json:"peak_memory_bytes_per_s"`
+
+	BoundBy string           `json:"bound_by"`
+	Bill    map[string]int64 `json:"critical_path_ps"`
+	Layers  []Layer          `json:"layers"`
+
+	Verified          *bool    `json:"verified,omitempty"` // every layer within its tolerance; absent without --verify
+	VerifyFailures    []string `json:"verify_failures,omitempty"`
+	Accuracy          *float64 `json:"accuracy,omitempty"`
+	ReferenceAccuracy *float64 `json:"reference_accuracy,omitempty"`
+	SameAsReference   *bool    `json:"same_as_reference,omitempty"` // image for image
+
+	HostSeconds float64 `json:"host_seconds"`
+	Interrupted bool    `json:"interrupted,omitempty"`
+	TimingOnly  bool    `json:"-"`
+}
+
+// Layer is one operator, or a copy between host and device. Of several
+// inferences it is the sum.
+type Layer struct {
+	Name      string           `json:"name"`
+	Op        string           `json:"op"`
+	Shape     string           `json:"shape"`
+	Time      sim.Time         `json:"time_ps"`
+	Cycles    int64            `json:"cycles"`
+	MACs      int64            `json:"macs"`
+	ArrayUtil float64          `json:"array_util"`
+	Bytes     int64            `json:"bytes"`
+	Bandwidth float64          `json:"bandwidth_bytes_per_s"`
+	BoundBy   string           `json:"bound_by"`
+	Bill      map[string]int64 `json:"critical_path_ps"`
+
+	VerifyError *float64 `json:"verify_error,omitempty"` // largest error as a share of the tolerance
+}
+
+// bill turns a critical path into its JSON form.
+func billMap(b *hw.Bill) map[string]int64 {
+	m := make(map[string]int64, hw.NumResources)
+	for r := range hw.NumResources {
+		m[r.String()] = int64(b[r])
+	}
+	return m
+}
+
+// WriteJSON writes the report on one line.
+func (r *Report) WriteJSON(w io.Writer) error { return json.NewEncoder(w).Encode(r) }
+
+// si writes a quantity with three digits and a decimal prefix.
+func si(v float64, unit string) string {
+	for _, p := range []struct {
+		scale float64
+		name  string
+	}{{1e12, "T"}, {1e9, "G"}, {1e6, "M"}, {1e3, "k"}} {
+		if v >= p.scale {
+			return fmt.Sprintf("%.3g %s%s", v/p.scale, p.name, unit)
+		}
+	}
+	return fmt.Sprintf("%.3g %s", v, unit)
+}
+
+// duration writes a time with four digits and its unit.
+func duration(t sim.Time) string {
+	for _, p := range []struct {
+		scale sim.Time
+		name  string
+	}{{sim.Second, "s"}, {sim.Millisecond, "ms"}, {sim.Microsecond, "µs"}, {sim.Nanosecond, "ns"}} {
+		if t >= p.scale {
+			return fmt.Sprintf("%.4g %s", float64(t)/float64(p.scale), p.name)
+		}
+	}
+	return fmt.Sprintf("%d ps", t)
+}
+
+// WriteText writes the report for people: a table a layer, then the totals.
+func (r *Report) WriteText(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(tw, "layer\top\tshape\tcycles\ttime\tarray\tbytes\tbandwidth\tbound by")
+	for i := range r.Layers {
+		l := &r.Layers[i]
+		util := "-"
+		if l.MACs > 0 {
+			util = fmt.Sprintf("%.1f %%", 100*l.ArrayUtil)
+		}
+		fmt.Fprintf(tw, "%s\t%s\t%s\t%d\t%s\t%s\t%s\t%s\t%s\n", l.Name, l.Op, l.Shape, l.Cycles,
+			duration(l.Time), util, si(float64(l.Bytes), "B"), si(l.Bandwidth, "B/s"), l.BoundBy)
+	}
+	if err := tw.Flush(); err != nil {
+		return err
+	}
+	return r.writeTotals(w)
+}
+
+func (r *Report) writeTotals(w io.Writer) error {
+	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(tw, name+"\t"+format+"\n", args...) }
+	fmt.Fprintln(tw)
+	row("machine", "%s", r.Machine)
+	row("workload", "%s, %s, batch %d, %d inference(s)", r.Workload, r.DType, r.Batch, r.Inferences)
+	row("time", "%s, %d cycles", duration(r.SimTime), r.Cycles)
+	row("setup", "%s, of it %s of weights over the link", duration(r.SetupTime), si(float64(r.UploadBytes), "B"))
+	row("rate", "%s of %s peak, array %.1f %% busy with work", si(r.MACRate, "MAC/s"), si(r.PeakRate, "MAC/s"), 100*r.ArrayUtil)
+	row("traffic", "%s, %s of %s memory peak", si(float64(r.Bytes), "B"),
+		si(float64(r.Bytes)/max(r.SimTime.Seconds(), 1e-12), "B/s"), si(r.PeakMemory, "B/s"))
+	row("bound by", "%s", r.BoundBy)
+	for k := range hw.NumResources {
+		if t := r.Bill[k.String()]; t > 0 {
+			row("  "+k.String(), "%.1f %%", 100*float64(t)/float64(max(r.SimTime, 1)))
+		}
+	}
+	if r.Accuracy != nil {
+		row("accuracy", "%.2f %% on the device, %.2f %% by the reference, %s", 100**r.Accuracy, 100**r.ReferenceAccuracy,
+			map[bool]string{true: "the same image for image", false: "not the same for every image"}[*r.SameAsReference])
+	}
+	if r.Verified != nil {
+		row("verified", "%s", map[bool]string{true: "every layer within its tolerance", false: "NO"}[*r.Verified])
+		for _, f := range r.VerifyFailures {
+			row("", "%s", f)
+		}
+	}
+	if r.Interrupted {
+		row("interrupted", "figures are of what had finished")
+	}
+	row("host", "%.2f s", r.HostSeconds)
+	return tw.Flush()
+}
