@@ -27,3 +27,17 @@ func TestSmallProduct(t *testing.T) {
 	require.NoError(t, r.WriteText(os.Stderr))
 	require.True(t, *r.Verified)
 }
+
+func TestTry(t *testing.T) {
+	if os.Getenv("TRY") == "" {
+		t.Skip("by hand")
+	}
+	o := options(t, os.Getenv("TRYM"), os.Getenv("TRY"), 0)
+	o.TimingOnly = os.Getenv("TO") != ""
+	o.Verify = !o.TimingOnly
+	r, err := Run(context.Background(), o)
+	if r != nil {
+		require.NoError(t, r.WriteText(os.Stderr))
+	}
+	require.NoError(t, err)
+}
