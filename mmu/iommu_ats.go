@@ -3,8 +3,6 @@ package mmu
 import (
 	"encoding/binary"
 	"math/bits"
-
-	"github.com/presi-sim/presi/hw"
 )
 
 // PCIe message codes.
@@ -243,43 +241,4 @@ func (c *iommuCore) respond(r *PageRequest, code uint64, prpr bool) {
 		m.PV, m.PID = true, r.PID
 	}
 	c.send(m)
-}
-
-// msiWriter is the machine that writes the IOMMU's own interrupt messages.
-type msiWriter struct {
-	c       *iommuCore
-	waiting []msiWrite
-	current msiWrite
-	busy    bool
-	wrote   func(addr uint64, data uint32)
-}
-
-type msiWrite struct {
-	addr uint64
-	data uint32
-}
-
-func (w *msiWriter) add(addr uint64, data uint32) {
-	w.waiting = append(w.waiting, msiWrite{addr, data})
-}
-
-// Resume implements machine.
-func (w *msiWriter) Resume(op *MemOp) bool {
-	if w.busy {
-		w.busy = false
-		if op.Status != hw.OK {
-			w.c.report(FaultRecord{Cause: MSIAccessFault, TTYP: TTYPNone, Iotval: w.current.addr}, false)
-		} else if w.wrote != nil {
-			w.wrote(w.current.addr, w.current.data)
-		}
-	}
-	if len(w.waiting) == 0 {
-		return false
-	}
-	w.current = w.waiting[0]
-	w.waiting = w.waiting[:copy(w.waiting, w.waiting[1:])]
-	w.busy = true
-	op.write(w.current.addr, 4)
-	op.setWord(0, uint64(w.current.data))
-	return true
 }

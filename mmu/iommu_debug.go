@@ -16,16 +16,18 @@ const (
 // debugWalk is the machine behind tr_req_ctl.
 type debugWalk struct{ x *translation }
 
-func (c *iommuCore) writeDebug(off uint64, merge func(uint64) uint64) {
+func (c *iommuCore) writeTrIOVA(v, mask uint64) {
+	if c.caps&CapDBG != 0 {
+		c.trIOVA = (c.trIOVA&^mask | v&mask) &^ pageMask
+	}
+}
+
+func (c *iommuCore) writeTrCtl(v, mask uint64) {
 	if c.caps&CapDBG == 0 {
 		return
 	}
-	if off == RegTrReqIOVA {
-		c.trIOVA = merge(c.trIOVA) &^ pageMask
-		return
-	}
 	busy := c.trCtl & trGo
-	c.trCtl = merge(c.trCtl)&trCtlAll | busy
+	c.trCtl = (c.trCtl&^mask|v&mask)&trCtlAll | busy
 	if busy == 0 && c.trCtl&trGo != 0 {
 		c.startDebug()
 	}

@@ -97,13 +97,45 @@ const (
 	msiCount = 16
 )
 
-// msiEntry is a row of the MSI configuration table.
-type msiEntry struct {
-	addr    uint64
-	data    uint32
-	masked  bool
-	pending bool
+// iommuReg is 8 bytes of the register file: a 64-bit register or two of 32.
+// write gets the bytes to change in mask and may be nil.
+type iommuReg struct {
+	off   uint64
+	read  func(c *iommuCore) uint64
+	write func(c *iommuCore, v, mask uint64)
 }
+
+// iommuRegs is the register file, the MSI table apart.
+var iommuRegs = [...]iommuReg{
+	{RegCapabilities, func(c *iommuCore) uint64 { return c.caps }, nil},
+	{RegFctl, func(c *iommuCore) uint64 { return uint64(c.fctl) }, (*iommuCore).writeFctl},
+	{RegDDTP, func(c *iommuCore) uint64 { return c.ddtp }, (*iommuCore).writeDDTP},
+	{RegCQB, func(c *iommuCore) uint64 { return c.cqb }, (*iommuCore).writeCQB},
+	{RegCQH, func(c *iommuCore) uint64 { return pair(c.cq.head, c.cq.tail) }, (*iommuCore).writeCQT},
+	{RegFQB, func(c *iommuCore) uint64 { return c.fqb },
+		func(c *iommuCore, v, mask uint64) { setBase(&c.fq, &c.fqb, v, mask) }},
+	{RegFQH, func(c *iommuCore) uint64 { return pair(c.fq.head, c.fq.tail) },
+		func(c *iommuCore, v, mask uint64) { setHead(&c.fq, v, mask) }},
+	{RegPQB, func(c *iommuCore) uint64 { return c.pqb }, (*iommuCore).writePQB},
+	{RegPQH, func(c *iommuCore) uint64 { return pair(c.pq.head, c.pq.tail) }, (*iommuCore).writePQH},
+	{RegCQCSR, func(c *iommuCore) uint64 { return pair(c.cq.csr, c.ringCSR(&c.fq, c.fie)) }, (*iommuCore).writeCSRs},
+	{RegPQCSR, func(c *iommuCore) uint64 { return pair(c.ringCSR(&c.pq, c.pie), c.ipsr) }, (*iommuCore).writePQCSR},
+	{RegTrReqIOVA, func(c *iommuCore) uint64 { return c.trIOVA }, (*iommuCore).writeTrIOVA},
+	{RegTrReqCtl, func(c *iommuCore) uint64 { return c.trCtl }, (*iommuCore).writeTrCtl},
+	{RegTrResponse, func(c *iommuCore) uint64 { return c.trResponse }, nil},
+	{RegICVec, func(c *iommuCore) uint64 { return c.icvec },
+		func(c *iommuCore, v, mask uint64) { c.icvec = (c.icvec&^mask | v&mask) & icvecAll }},
+}
+
+// iommuRegAt finds a row by offset/8.
+var iommuRegAt = func() (at [RegMSITable / 8]*iommuReg) {
+	for i := range iommuRegs {
+		at[iommuRegs[i].off/8] = &iommuRegs[i]
+	}
+	return at
+}()
+
+func pair(low, high uint32) uint64 { return uint64(low) | uint64(high)<<32 }
 
 // MMIORead returns a register's value: size is 4 or 8, off aligned to it.
 // What does not exist reads as zero.
@@ -118,42 +150,14 @@ func (c *iommuCore) MMIORead(off uint64, size int) uint64 {
 	return v
 }
 
-// readReg returns the 8 bytes at an aligned offset.
 func (c *iommuCore) readReg(off uint64) uint64 {
-	pair := func(low, high uint32) uint64 { return uint64(low) | uint64(high)<<32 }
-	switch off {
-	case RegCapabilities:
-		return c.caps
-	case RegFctl:
-		return uint64(c.fctl)
-	case RegDDTP:
-		return c.ddtp
-	case RegCQB:
-		return c.cqb
-	case RegCQH:
-		return pair(c.cq.head, c.cq.tail)
-	case RegFQB:
-		return c.fqb
-	case RegFQH:
-		return pair(c.fq.head, c.fq.tail)
-	case RegCQCSR:
-		return pair(c.cq.csr, c.ringCSR(&c.fq, c.fie))
-	case RegIPSR &^ 7:
-		return pair(c.ringCSR(&c.pq, c.pie), c.ipsr)
-	case RegPQB:
-		return c.pqb
-	case RegPQH:
-		return pair(c.pq.head, c.pq.tail)
-	case RegTrReqIOVA:
-		return c.trIOVA
-	case RegTrReqCtl:
-		return c.trCtl
-	case RegTrResponse:
-		return c.trResponse
-	case RegICVec:
-		return c.icvec
+	if off >= RegMSITable {
+		return c.readMSI(off)
 	}
-	return c.readMSI(off)
+	if r := iommuRegAt[off/8]; r != nil {
+		return r.read(c)
+	}
+	return 0
 }
 
 func (c *iommuCore) ringCSR(q *recordRing, ie bool) uint32 {
@@ -165,24 +169,6 @@ func (c *iommuCore) ringCSR(q *recordRing, ie bool) uint32 {
 }
 
 func (c *iommuCore) igs() uint64 { return c.caps >> 28 & 3 }
-
-func (c *iommuCore) msiAt(off uint64) *msiEntry {
-	if off < RegMSITable || off >= RegMSITable+msiCount*16 || c.igs() == igsWSI {
-		return nil
-	}
-	return &c.msi[(off-RegMSITable)/16]
-}
-
-func (c *iommuCore) readMSI(off uint64) uint64 {
-	e := c.msiAt(off)
-	switch {
-	case e == nil:
-		return 0
-	case off&8 == 0:
-		return e.addr
-	}
-	return uint64(e.data) | bit(e.masked, 32)
-}
 
 // MMIOWrite writes a register as a store of 4 or 8 bytes does: WARL fields keep
 // legal values, read-only ones ignore the write.
@@ -200,69 +186,32 @@ func (c *iommuCore) MMIOWrite(off uint64, size int, v uint64) {
 
 // writeReg writes the bytes of mask of the 8 bytes at an aligned offset.
 func (c *iommuCore) writeReg(off, v, mask uint64) {
-	low, high := mask&1 != 0, mask>>32 != 0
-	merge := func(old uint64) uint64 { return old&^mask | v&mask }
-	switch off {
-	case RegFctl:
-		if low && c.igs() == igsBoth {
-			c.fctl = uint32(v) & fctlWSI
-			c.raise(0)
-		}
-	case RegDDTP:
-		c.writeDDTP(merge(c.ddtp))
-	case RegCQB:
-		c.cqb = merge(c.cqb) & (qbLog2 | qbPPN)
-		c.cq.base, c.cq.log2 = queueBase(c.cqb)
-		c.cq.tail &= c.cq.mask()
-	case RegCQH:
-		if high {
-			c.cq.tail = uint32(v>>32) & c.cq.mask()
-			c.kick(&c.cq)
-		}
-	case RegFQB:
-		c.fqb = merge(c.fqb) & (qbLog2 | qbPPN)
-		c.fq.base, c.fq.log2 = queueBase(c.fqb)
-		c.fq.head &= c.fq.mask()
-	case RegFQH:
-		if low {
-			c.fq.head = uint32(v) & c.fq.mask()
-		}
-	case RegPQB:
-		if c.caps&CapATS != 0 {
-			c.pqb = merge(c.pqb) & (qbLog2 | qbPPN)
-			c.pq.base, c.pq.log2 = queueBase(c.pqb)
-			c.pq.head &= c.pq.mask()
-		}
-	case RegPQH:
-		if low && c.caps&CapATS != 0 {
-			c.pq.head = uint32(v) & c.pq.mask()
-		}
-	case RegCQCSR:
-		if low {
-			c.writeCQCSR(uint32(v))
-		}
-		if high {
-			c.fie = v>>33&1 != 0
-			writeRingCSR(&c.fq, uint32(v>>32))
-		}
-	case RegIPSR &^ 7:
-		if low && c.caps&CapATS != 0 {
-			c.pie = v>>1&1 != 0
-			writeRingCSR(&c.pq, uint32(v))
-		}
-		if high {
-			c.ipsr &^= uint32(v >> 32)
-		}
-	case RegTrReqIOVA, RegTrReqCtl:
-		c.writeDebug(off, merge)
-		return
-	case RegICVec:
-		c.icvec = merge(c.icvec) & icvecAll
-	default:
+	if off >= RegMSITable {
 		c.writeMSI(off, v, mask)
-		return
+	} else if r := iommuRegAt[off/8]; r != nil && r.write != nil {
+		r.write(c, v, mask)
 	}
 	c.raise(0)
+}
+
+// lowHalf and highHalf say which registers of a pair a write concerns.
+func lowHalf(mask uint64) bool  { return mask&1 != 0 }
+func highHalf(mask uint64) bool { return mask>>32 != 0 }
+
+func (c *iommuCore) writeFctl(v, mask uint64) {
+	if lowHalf(mask) && c.igs() == igsBoth {
+		c.fctl = uint32(v) & fctlWSI
+	}
+}
+
+// writeDDTP takes a new directory root; an illegal mode keeps the register.
+func (c *iommuCore) writeDDTP(v, mask uint64) {
+	v = c.ddtp&^mask | v&mask
+	if v&ddtpMode > DDT3Level {
+		return
+	}
+	c.ddtp = v & (ddtpMode | qbPPN)
+	c.forgetWalks()
 }
 
 // queueBase splits a queue base register.
@@ -270,13 +219,65 @@ func queueBase(v uint64) (base uint64, log2 uint) {
 	return v >> 10 & ppnMask << pageShift, uint(v&qbLog2) + 1
 }
 
-// writeDDTP takes a new directory root; an illegal mode keeps the register.
-func (c *iommuCore) writeDDTP(v uint64) {
-	if v&ddtpMode > DDT3Level {
-		return
+func (c *iommuCore) writeCQB(v, mask uint64) {
+	c.cqb = (c.cqb&^mask | v&mask) & (qbLog2 | qbPPN)
+	c.cq.base, c.cq.log2 = queueBase(c.cqb)
+	c.cq.tail &= c.cq.mask()
+}
+
+func (c *iommuCore) writeCQT(v, mask uint64) {
+	if highHalf(mask) {
+		c.cq.tail = uint32(v>>32) & c.cq.mask()
+		c.kick(&c.cq)
 	}
-	c.ddtp = v & (ddtpMode | qbPPN)
-	c.forgetWalks()
+}
+
+// setBase writes fqb or pqb, setHead fqh or pqh.
+func setBase(q *recordRing, reg *uint64, v, mask uint64) {
+	*reg = (*reg&^mask | v&mask) & (qbLog2 | qbPPN)
+	q.base, q.log2 = queueBase(*reg)
+	q.head &= q.mask()
+}
+
+func setHead(q *recordRing, v, mask uint64) {
+	if lowHalf(mask) {
+		q.head = uint32(v) & q.mask()
+	}
+}
+
+// The page-request queue's registers exist only with ATS.
+func (c *iommuCore) writePQB(v, mask uint64) {
+	if c.caps&CapATS != 0 {
+		setBase(&c.pq, &c.pqb, v, mask)
+	}
+}
+
+func (c *iommuCore) writePQH(v, mask uint64) {
+	if c.caps&CapATS != 0 {
+		setHead(&c.pq, v, mask)
+	}
+}
+
+// writeCSRs writes cqcsr and fqcsr.
+func (c *iommuCore) writeCSRs(v, mask uint64) {
+	if lowHalf(mask) {
+		c.writeCQCSR(uint32(v))
+	}
+	if highHalf(mask) {
+		c.fie = v>>33&1 != 0
+		writeRingCSR(&c.fq, uint32(v>>32))
+	}
+}
+
+// writePQCSR writes pqcsr and ipsr.
+func (c *iommuCore) writePQCSR(v, mask uint64) {
+	if lowHalf(mask) && c.caps&CapATS != 0 {
+		c.pie = v>>1&1 != 0
+		writeRingCSR(&c.pq, uint32(v))
+	}
+	if highHalf(mask) {
+		c.ipsr &^= uint32(v >> 32)
+	}
 }
 
 // writeRingCSR writes fqcsr or pqcsr.
@@ -308,64 +309,4 @@ func (c *iommuCore) writeCQCSR(v uint32) {
 		}
 	}
 	c.kick(q)
-}
-
-func (c *iommuCore) writeMSI(off, v, mask uint64) {
-	e := c.msiAt(off)
-	if e == nil {
-		return
-	}
-	if off&8 == 0 {
-		e.addr = (e.addr&^mask | v&mask) & 0xff_ffff_ffff_fffc
-		return
-	}
-	if mask&1 != 0 {
-		e.data = uint32(v)
-	}
-	if mask>>32 != 0 {
-		e.masked = v>>32&1 != 0
-		c.sendPending(int(off-RegMSITable) / 16)
-	}
-}
-
-// raise sets the interrupts of events in ipsr, and those whose condition
-// holds, and signals each that becomes pending.
-func (c *iommuCore) raise(events uint32) {
-	if c.cq.csr&CSRInterrupt != 0 && c.cq.csr&(CSRMemFault|CSRTimeout|CSRIllegal|CSRFence) != 0 {
-		events |= IPCommand
-	}
-	if c.fie && (c.fq.overflow || c.fq.memFault) {
-		events |= IPFault
-	}
-	if c.pie && (c.pq.overflow || c.pq.memFault) {
-		events |= IPPage
-	}
-	fresh := events &^ c.ipsr
-	c.ipsr |= events
-	for n := range 4 {
-		if fresh>>n&1 != 0 {
-			c.signal(int(c.icvec >> (4 * n) & 0xf))
-		}
-	}
-}
-
-// signal raises a vector: a wire, or a message.
-func (c *iommuCore) signal(vector int) {
-	if c.fctl&fctlWSI != 0 {
-		c.wire(vector)
-		return
-	}
-	c.msi[vector].pending = true
-	c.sendPending(vector)
-}
-
-// sendPending queues a vector's message unless it is masked.
-func (c *iommuCore) sendPending(vector int) {
-	e := &c.msi[vector]
-	if !e.pending || e.masked || c.fctl&fctlWSI != 0 {
-		return
-	}
-	e.pending = false
-	c.messages.add(e.addr, e.data)
-	c.kick(&c.messages)
 }
