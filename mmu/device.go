@@ -34,8 +34,6 @@ type Unit struct {
 	generation  uint64 // grows with each invalidation
 	stale       staleLog
 	jobs        []invalidation
-	halting     sim.Call
-	haltAsked   bool
 	stats       deviceStats
 }
 
@@ -59,7 +57,8 @@ func NewUnit(e *sim.Engine, cfg Config, clock sim.Clock, tables hw.Target, sourc
 	u.faults = newFaultRing(e, "mmu fault ring", source, tables)
 	u.l2Answer = e.Register("mmu l2", u.onL2)
 	u.invDone = e.Register("mmu invalidation", u.onInvalidated)
-	u.split.idle, u.walk.onAllIdle, u.faults.idle = u.tryHalted, u.tryHalted, u.tryHalted
+	u.faults.idle = u.walk.settle
+	u.walk.quiet = func() bool { return !u.faults.busy() }
 	u.register()
 	return u
 }
@@ -209,9 +208,6 @@ func (u *Unit) key(p *piece) walkKey {
 	return walkKey{space: uint64(p.sub.ASID), page: p.va >> pageShift, kind: accessOf(&p.sub), priv: p.sub.Priv}
 }
 
-// Resolved walks need nothing more than their caches.
-func (u *Unit) walkDone(*walker) {}
-
 // Invalidate drops cached translations and calls done when they are dropped,
 // walks under way that read the old tables are discarded, and every access
 // translated before has completed. bytes 0 means the whole context; all means
@@ -271,20 +267,7 @@ func (u *Unit) dropCaches(asid uint16, addr, bytes uint64, all bool) {
 
 // Halt implements hw.Resetter: what waits for a translation is aborted, new
 // requests are too, and done fires when nothing is outstanding.
-func (u *Unit) Halt(done sim.Call) {
-	u.split.halted = true
-	u.halting, u.haltAsked = done, true
-	u.walk.abort()
-	u.e.After(0, sim.Call{H: u.faults.hIdle})
-}
-
-func (u *Unit) tryHalted() {
-	if !u.haltAsked || u.split.live != 0 || !u.walk.idle() || u.faults.busy() {
-		return
-	}
-	u.haltAsked = false
-	u.e.Fire(u.halting)
-}
+func (u *Unit) Halt(done sim.Call) { u.walk.halt(done) }
 
 // Reset implements hw.Resetter: caches empty, no context table, the fault ring
 // off. Call it when a Halt is done.
@@ -292,5 +275,5 @@ func (u *Unit) Reset() {
 	u.dropCaches(0, 0, 0, true)
 	u.contextBase, u.contexts = 0, 0
 	u.faults.reset()
-	u.split.halted, u.walk.aborting = false, false
+	u.walk.restart()
 }

@@ -16,7 +16,6 @@ type FaultRing struct {
 	notify  sim.Call
 	dropped int64
 	idle    func()
-	hIdle   sim.Handler
 }
 
 func newFaultRing(e *sim.Engine, name string, src hw.Source, target hw.Target) *FaultRing {
@@ -24,7 +23,6 @@ func newFaultRing(e *sim.Engine, name string, src hw.Source, target hw.Target) *
 	f.ring.bytes = FaultBytes
 	f.ring.stored = func() { e.Fire(f.notify) }
 	f.agent = newAgent(e, name, src, target, deviceRoute, &f.ring, f.ended)
-	f.hIdle = e.Register(name+" idle", func(uint64) { f.idle() })
 	return f
 }
 
@@ -68,8 +66,8 @@ func (f *FaultRing) put(rec FaultRecord) {
 func (f *FaultRing) ended()     { f.idle() }
 func (f *FaultRing) busy() bool { return f.agent.busy }
 
+// reset turns the ring off and empties it.
 func (f *FaultRing) reset() {
-	notify := f.notify
-	*f = FaultRing{ring: recordRing{bytes: FaultBytes, stored: f.ring.stored}, agent: f.agent, e: f.e,
-		dropped: f.dropped, idle: f.idle, hIdle: f.hIdle, notify: notify}
+	f.Configure(0, 0, false)
+	f.ring.waiting = f.ring.waiting[:0]
 }

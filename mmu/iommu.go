@@ -155,8 +155,6 @@ func (m *IOMMU) key(p *piece) walkKey {
 		kind: t.Kind, priv: t.Priv}
 }
 
-func (m *IOMMU) walkDone(*walker) {}
-
 // iommuJob is one walker's machine.
 type iommuJob struct {
 	*translation
@@ -194,27 +192,10 @@ func (j *iommuJob) serve(p *piece, mp *mapping) bool {
 
 // Halt aborts what waits for a translation and calls done when nothing is
 // outstanding.
-func (m *IOMMU) Halt(done sim.Call) {
-	m.split.halted = true
-	check := func() {
-		if m.split.live == 0 && m.walk.idle() && done.H != 0 {
-			d := done
-			done = sim.Call{}
-			m.e.Fire(d)
-		}
-	}
-	m.split.idle, m.walk.onAllIdle = check, check
-	m.walk.abort()
-	if m.split.live == 0 && m.walk.idle() {
-		d := done
-		done = sim.Call{}
-		m.e.After(0, d)
-	}
-}
+func (m *IOMMU) Halt(done sim.Call) { m.walk.halt(done) }
 
 // Reset returns registers and caches to their power-on state.
 func (m *IOMMU) Reset() {
 	m.iommuCore.reset()
-	m.split.halted, m.walk.aborting = false, false
-	m.split.idle, m.walk.onAllIdle = func() {}, func() {}
+	m.walk.restart()
 }

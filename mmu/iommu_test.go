@@ -83,7 +83,7 @@ func (r *hostRig) do(reqs ...*hw.Request) {
 	require.NoError(r.t, r.Run())
 	require.Equal(r.t, want, r.done)
 	require.Zero(r.t, r.u.split.live)
-	require.True(r.t, r.u.walk.idle())
+	require.Zero(r.t, r.u.walk.busy+r.u.walk.queued)
 	require.Equal(r.t, none, r.p.lane.head)
 }
 

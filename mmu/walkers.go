@@ -23,8 +23,6 @@ type walkUnit interface {
 	again(p *piece, m *mapping) bool
 	// job makes a walker's machine.
 	job() walkJob
-	// resolved and refused count what became of a walk.
-	walkDone(w *walker)
 }
 
 // walkJob is the machine of one walk.
@@ -64,6 +62,7 @@ type walkers struct {
 	queued     int
 	scheduled  bool
 	hDispatch  sim.Handler
+	hSettle    sim.Handler
 	reads      int64
 	walks      int64
 	merged     int64
@@ -71,13 +70,16 @@ type walkers struct {
 	walkTime   int64
 	track      sim.Track
 	label      sim.Label
-	onAllIdle  func()
+	halted     sim.Call    // who waits for a halt
+	quiet      func() bool // the unit's own part of being idle
 	busy       int
 	aborting   bool
 }
 
 func newWalkers(e *sim.Engine, name string, s *splitter, unit walkUnit, n int, src hw.Source, target hw.Target, rt route) *walkers {
-	ws := &walkers{e: e, s: s, unit: unit, head: none, tail: none, onAllIdle: func() {}}
+	ws := &walkers{e: e, s: s, unit: unit, head: none, tail: none, quiet: func() bool { return true }}
+	s.idle = ws.settle
+	ws.hSettle = e.Register(name+" halt", func(uint64) { ws.settle() })
 	ws.hDispatch = e.Register(name+" dispatch", func(uint64) { ws.dispatch() })
 	for i := range n {
 		w := &walker{job: unit.job(), head: none, tail: none}
@@ -218,11 +220,8 @@ func (ws *walkers) ended(w *walker) {
 	ws.walkTime += int64(ws.e.Now() - w.start)
 	ws.busy--
 	ws.answer(w)
-	ws.unit.walkDone(w)
 	ws.kick()
-	if ws.busy == 0 {
-		ws.onAllIdle()
-	}
+	ws.settle()
 }
 
 func (ws *walkers) answer(w *walker) {
@@ -253,10 +252,22 @@ func (ws *walkers) answer(w *walker) {
 	}
 }
 
-// abort refuses everything that waits; walks under way end by themselves.
-func (ws *walkers) abort() {
-	ws.aborting = true
+// halt refuses what waits for a translation, and what comes, and fires done
+// when nothing is outstanding. Walks under way end by themselves.
+func (ws *walkers) halt(done sim.Call) {
+	ws.s.halted, ws.aborting, ws.halted = true, true, done
 	ws.kick()
+	ws.e.After(0, sim.Call{H: ws.hSettle})
 }
 
-func (ws *walkers) idle() bool { return ws.busy == 0 && ws.queued == 0 }
+// settle fires the halt that waits, if everything is quiet.
+func (ws *walkers) settle() {
+	if ws.aborting && ws.s.live == 0 && ws.busy == 0 && ws.queued == 0 && ws.quiet() {
+		done := ws.halted
+		ws.halted = sim.Call{}
+		ws.e.Fire(done)
+	}
+}
+
+// restart takes requests again.
+func (ws *walkers) restart() { ws.s.halted, ws.aborting = false, false }
