@@ -7,6 +7,8 @@ const (
 	triesK = 4
 	triesN = 5
 	triesM = 5
+
+	refinements = 3
 )
 
 // search returns the mapping with the least estimate, double buffered if any
@@ -20,6 +22,7 @@ func (m *machine) search(p *product) (mapping, bool) {
 			}
 		}
 		if s.found {
+			s.refine()
 			return s.best, true
 		}
 	}
@@ -109,6 +112,32 @@ func (s *searcher) rows() bool {
 	})
 }
 
+// refine tries depths and columns around those of the best, until nothing is
+// gained.
+func (s *searcher) refine() {
+	for range refinements {
+		b := s.best
+		s.share(b.split)
+		for _, k := range around(b.tile.k, s.unit(roundUp(ceilDiv(s.m.rows, s.p.r*s.p.s), 16)), s.p.cg) {
+			for _, n := range around(b.tile.n, s.unit(s.m.cols), s.p.fg()) {
+				s.tile = tile{1, n, k, b.tile.w}
+				if (n < s.p.fg() || s.p.groups == 1) && s.fits() {
+					s.rows()
+				}
+			}
+		}
+		if s.best.cycles == b.cycles {
+			break
+		}
+	}
+}
+
+// around returns v, and what is about a third less and more of it, in steps of
+// unit.
+func around(v, unit, top int64) [3]int64 {
+	return [3]int64{v, min(max(v*3/4/unit*unit, min(unit, v)), top), min(roundUp(v*4/3, unit), top)}
+}
+
 // keep notes a candidate that is better than all before it.
 func (s *searcher) keep(cycles int64) {
 	if !s.found || cycles < s.best.cycles {
@@ -117,19 +146,24 @@ func (s *searcher) keep(cycles int64) {
 	}
 }
 
-// axis walks tile sizes that divide an extent into 1, 2, 3 … about equal parts,
-// rounded up to unit; of those that fit it tries the first few. It reports
-// whether any led to a mapping.
+// axis walks tile sizes that divide an extent into about equal parts, rounded up
+// to unit: 1, 2, 3 … parts until one fits, then twice as many each time. It
+// reports whether any led to a mapping.
 func (s *searcher) axis(extent, unit int64, tries int, fits func(int64) bool, try func() bool) (any bool) {
-	last := int64(0)
-	for parts := int64(1); tries > 0; parts += max(parts/4, 1) {
+	last, left := int64(0), tries
+	for parts := int64(1); left > 0; {
 		v := min(roundUp(ceilDiv(extent, parts), unit), extent)
 		if v != last && fits(v) {
-			tries--
+			left--
 			any = try() || any
 		}
 		if last = v; v <= unit {
 			break
+		}
+		if left < tries {
+			parts *= 2
+		} else {
+			parts += max(parts/4, 1)
 		}
 	}
 	return any

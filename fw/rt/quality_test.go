@@ -1,0 +1,69 @@
+package rt
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// machineOf is the mapper's machine for a description.
+func machineOf(rows, cols, lanes, spad, cores int) machine {
+	l := NewLibrary(&abi.DeviceInfo{ArrayRows: uint32(rows), ArrayCols: uint32(cols), VectorLanes: uint32(lanes),
+		ScratchpadSize: uint64(spad), NumCores: uint32(cores)}, Options{})
+	return l.m.machine
+}
+
+// matrix is the geometry of a plain bf16 product.
+func matrix(m, n, k int) product {
+	g := Gemm{Outer: 1, Batch: 1, M: m, N: n, K: k, A: Matrix(1, abi.BF16, k), B: Matrix(1, abi.BF16, n), C: Matrix(1, abi.BF16, n)}
+	return g.geometry()
+}
+
+// exhaustive is the least estimate of all tiles that are multiples of a step.
+func exhaustive(m *machine, p *product, step int64) int64 {
+	best := int64(1) << 62
+	s := searcher{plan: plan{m: m, p: p, buffers: 2}}
+	for split := range uint8(3) {
+		if !s.share(split) {
+			continue
+		}
+		for k := min(step, p.cg); k <= roundUp(p.cg, step); k += step {
+			for n := min(step, s.n); n <= roundUp(s.n, step); n += step {
+				for h := min(step, s.h); h <= roundUp(s.h, step); h += step {
+					s.tile = tile{min(h, s.h), min(n, s.n), min(k, p.cg), 1}
+					if !s.fits() {
+						break
+					}
+					least := s.slots
+					for order := range uint8(2) {
+						s.order, s.slots = order, least
+						best = min(best, s.estimate())
+					}
+				}
+			}
+		}
+	}
+	return best
+}
+
+// The search finds mappings close to the best of all tiles by its own estimate.
+func TestSearchQuality(t *testing.T) {
+	for name, m := range map[string]machine{"tiny": machineOf(8, 8, 8, 64<<10, 2), "edge": machineOf(16, 16, 16, 512<<10, 1)} {
+		worst, total := 0.0, 0.0
+		rapid.Check(t, func(t *rapid.T) {
+			size := rapid.IntRange(1, 40)
+			p := matrix(16*size.Draw(t, "m"), 16*size.Draw(t, "n"), 16*size.Draw(t, "k"))
+			g, ok := m.search(&p)
+			require.True(t, ok)
+			best := exhaustive(&m, &p, 16)
+			ratio := float64(g.cycles) / float64(best)
+			worst = max(worst, ratio)
+			total += ratio
+			t.Log(p, g, best, ratio)
+		})
+		t.Log(name, worst, total/100)
+	}
+}
