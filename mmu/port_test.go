@@ -72,6 +72,20 @@ func TestZeroPieces(t *testing.T) {
 	require.Equal(t, "????", string(q.Data))
 }
 
+// TestZeroTableEntry has a memory that answers a table read with "all zeros",
+// the data left alone: the entry counts as zero, not as the one read before.
+func TestZeroTableEntry(t *testing.T) {
+	r := newRig(t, DefaultConfig())
+	root := r.newContext(1)
+	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
+	middle := r.b.entry(root, 0x4000, 2)
+	r.m.zero = func(q *hw.Request) bool { return q.Addr == middle }
+	q := r.read(1, 0x4000, 8)
+	r.do(q)
+	require.Equal(t, hw.PageFault, q.Status)
+	require.EqualValues(t, 3, r.u.walk.reads, "the context and two levels")
+}
+
 func TestMissesOfAnInstantGoBySource(t *testing.T) {
 	cfg := DefaultConfig()
 	cfg.Walkers = 1
