@@ -1,0 +1,55 @@
+# make help lists the targets. Nothing is needed but Go and, for the test of the
+# C header, a C compiler.
+GO ?= go
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# make race PKGS=./queue, make bench BENCH=Engine COUNT=10, make fuzz FUZZTIME=5m
+PKGS      ?= ./...
+FUZZ      ?= Fuzz
+FUZZTIME  ?= 30s
+BENCH     ?= .
+BENCHTIME ?= 1s
+COUNT     ?= 6
+
+.DEFAULT_GOAL := help
+.PHONY: help build test race lint staticcheck policy bench gen check fuzz
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+build: ## bin/presi, and everything else compiled
+	$(GO) build ./...
+	$(GO) build -o bin/presi ./cmd/presi
+
+test: ## all tests
+	$(GO) test $(PKGS)
+
+race: ## all tests under the race detector
+	$(GO) test -race -timeout 60m $(PKGS)
+
+lint: staticcheck ## gofmt, go vet, staticcheck
+	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w is due in:"; echo "$$files"; exit 1; }
+	$(GO) vet ./...
+
+staticcheck:
+	$(GO) run $(STATICCHECK) ./...
+
+policy: ## who may import whom
+	$(GO) test -count=1 .
+
+bench: ## benchmarks, into bench.txt for benchstat
+	$(GO) test ./benchmarks -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) | tee bench.txt
+
+gen: ## rewrite the generated files: docs/, presi_regs.h, assembly
+	$(GO) generate ./hw/kern/...
+	$(GO) test ./docs -count=1 -run TestGenerated -update
+
+check: lint policy ## generated files in step, lint, import policy
+	$(GO) test ./hw/kern/internal/gen -count=1
+	$(GO) test ./docs -count=1 -run TestGenerated
+
+fuzz: ## every fuzz target for FUZZTIME
+	@set -e; for t in $$(grep -ro --include=*_test.go '^func Fuzz[A-Za-z0-9_]*' . | grep -E '$(FUZZ)' | sed 's|/[^/]*:func |:|' | sort); do \
+		echo "== $${t%%:*} $${t##*:}"; \
+		$(GO) test $${t%%:*} -run '^$$' -fuzz "^$${t##*:}\$$" -fuzztime $(FUZZTIME); \
+	done
