@@ -1,6 +1,9 @@
 package mem
 
-import "math/bits"
+import (
+	"fmt"
+	"math/bits"
+)
 
 // never is later than every tick.
 const never = int64(1) << 62
@@ -24,6 +27,7 @@ type piece struct {
 	tick     int64 // arrival
 	end      int64 // latest tick of data, or of acceptance, so far
 	next     int32 // behind it in the queue; in the free list
+	at       int32 // in channel.reading
 }
 
 // entry is a row run in a buffer: n transactions of one piece to one row.
@@ -77,6 +81,8 @@ type channel struct {
 	index   int
 	amap    *addrMap
 	policy  policy
+	gaps    [2][64]int64 // column to column by kind and difference of banks
+	run     burstState
 	stats   *Stats
 	tx      int64 // bytes of a transaction
 	burstPs int64
@@ -89,6 +95,7 @@ type channel struct {
 	entries  []entry
 	freeList int32
 	pieces   []piece
+	reading  []int32 // read pieces not done
 	freePcs  int32
 	queue    [2]struct{ head, tail int32 } // pieces not wholly admitted
 	last     [2]int32                      // entry admitted last, by buffer
@@ -106,6 +113,7 @@ type channel struct {
 	rowFrom   int64 // first tick at which the row bus (or the one bus) is free
 	colFrom   int64
 	admitted  int64 // tick of the last admission
+	rowNext   int64 // earliest row command of the buffer in turn, as of the plan
 	planned   bool  // plan is still right
 	plan      choice
 	refresher refresher
@@ -122,7 +130,7 @@ type policy struct {
 
 // newChannel returns a channel at tick 0 with all rows closed.
 func newChannel(d *device, r *rules, amap *addrMap, cfg Config, index int, o owner, stats *Stats) *channel {
-	c := &channel{rules: r, owner: o, index: index, amap: amap, stats: stats, tx: d.tx, burstPs: r.burst * d.tCK / r.tickDiv, freeList: none, freePcs: none, act2: none, next: never, admitted: -1}
+	c := &channel{rules: r, owner: o, index: index, amap: amap, stats: stats, tx: d.tx, burstPs: r.burstLen * d.tCK / r.tickDiv, freeList: none, freePcs: none, act2: none, next: never, admitted: -1}
 	ranks := 1 << d.rank[0]
 	stacks := ranks << d.rank[1]
 	groups := stacks << d.bits[0]
@@ -136,8 +144,9 @@ func newChannel(d *device, r *rules, amap *addrMap, cfg Config, index int, o own
 		b := &c.banks[i]
 		b.row, b.active = none, none
 		b.group = int32(i >> d.bits[1])
-		b.stack = b.group >> d.bits[0]
-		b.rank = b.stack >> d.rank[1]
+		field := b.group >> d.bits[0] // pseudo-channel in the low bits, stack id above
+		b.rank = field & (1<<d.rank[0] - 1)
+		b.stack = b.rank<<d.rank[1] | field>>d.rank[0]
 		for k := range b.queue {
 			q := &b.queue[k]
 			q.head, q.tail, q.hit, q.miss = none, none, none, none
@@ -157,8 +166,31 @@ func newChannel(d *device, r *rules, amap *addrMap, cfg Config, index int, o own
 	if cfg.Policy == "closed" {
 		c.policy.closeAfter = int32(cfg.CloseAfter)
 	}
+	for x := range c.banks {
+		c.gaps[reads][x], c.gaps[writes][x] = c.gap(x, reads), c.gap(x, writes)
+	}
 	c.refresher.init(c, cfg.Refresh)
 	return c
+}
+
+// gap returns the ticks between columns of banks whose numbers differ by an
+// exclusive or of x. It must agree with columnTiming.
+func (c *channel) gap(x int, kind int) int64 {
+	near := &c.banks[x]
+	groupL, groupS, stack := c.readL, c.readS, c.readR
+	if kind == writes {
+		groupL, groupS, stack = c.writeL, c.writeS, 0
+	}
+	switch {
+	case near.rank != 0:
+		return c.colLen
+	case near.stack != 0:
+		return max(c.colLen, c.burstLen, stack)
+	case near.group != 0:
+		return max(c.colLen, c.burstLen, groupS)
+	default:
+		return max(c.colLen, c.burstLen, groupL)
+	}
 }
 
 func ceil(v float64) int32 {
@@ -171,7 +203,13 @@ func ceil(v float64) int32 {
 
 // idle reports that nothing waits or is under way.
 func (c *channel) idle() bool {
-	return c.pending[reads]|c.pending[writes]|c.active == 0 && c.queue[reads].head == none && c.queue[writes].head == none
+	return c.pending[reads]|c.pending[writes]|c.active == 0 && c.act2 == none && c.queue[reads].head == none && c.queue[writes].head == none
+}
+
+// describe says what the channel holds, for reports of broken invariants.
+func (c *channel) describe() string {
+	return fmt.Sprintf("channel %d at tick %d: %d reads and %d writes buffered (banks %#x, %#x), %#x active, writing %t, next command at %d",
+		c.index, c.next, c.used[reads], c.used[writes], c.pending[reads], c.pending[writes], c.active, c.writing, c.plan.at)
 }
 
 // newPiece returns a piece from the pool.
@@ -190,6 +228,10 @@ func (c *channel) newPiece(p piece) int32 {
 func (c *channel) accept(kind int, tag int64, y uint64, n, tick int64) int32 {
 	c.wake(tick)
 	i := c.newPiece(piece{tag: tag, y: y, left: n, unserved: n, tick: tick})
+	if kind == reads {
+		c.pieces[i].at = int32(len(c.reading))
+		c.reading = append(c.reading, i)
+	}
 	q := &c.queue[kind]
 	if q.tail == none {
 		q.head = i
@@ -247,45 +289,58 @@ func (c *channel) admitRun(kind int, i int32, t int64) {
 // buffer holds already are merged into it or answered by it.
 func (c *channel) insert(kind int, i int32, at coord, n int32, t int64) {
 	c.planned = false
-	if same := c.buffered(at, n); same > 0 {
-		n -= same
-		p := &c.pieces[i]
-		if kind == reads {
-			c.stats.Forwarded += int64(same)
-			p.unserved -= int64(same)
+	for n > 0 {
+		held, m := c.heldWrites(at, n)
+		if !held {
+			c.enter(kind, i, at, m, t)
+		} else if kind == reads {
+			c.stats.Forwarded += int64(m)
+			p := &c.pieces[i]
+			p.unserved -= int64(m)
 			p.end = max(p.end, t+c.readLatency)
 		}
+		at.col += m
+		n -= m
 	}
-	if n == 0 {
-		return
+}
+
+// heldWrites reports whether the write buffer holds the first of n
+// transactions, and for how many of them that goes on.
+func (c *channel) heldWrites(at coord, n int32) (held bool, m int32) {
+	if c.pending[writes]>>at.bank&1 == 0 {
+		return false, n
 	}
+	for e := c.banks[at.bank].queue[writes].head; e != none; e = c.entries[e].next {
+		w := &c.entries[e]
+		if w.row != at.row {
+			continue
+		}
+		if w.col <= at.col && at.col < w.col+w.n {
+			return true, min(n, w.col+w.n-at.col)
+		}
+		if w.col > at.col {
+			n = min(n, w.col-at.col)
+		}
+	}
+	return false, n
+}
+
+// enter puts n transactions of piece i into a buffer, as part of the run that
+// entered last where they continue it.
+func (c *channel) enter(kind int, i int32, at coord, n int32, t int64) {
 	c.used[kind] += n
-	e := c.last[kind]
-	if e != none {
+	age := c.seq[kind]
+	c.seq[kind] += int64(n)
+	if e := c.last[kind]; e != none {
 		l := &c.entries[e]
 		if l.piece == i && l.bank == at.bank && l.row == at.row && l.col+l.n == at.col {
 			l.n += n
-			c.seq[kind] += int64(n)
 			return
 		}
 	}
-	e = c.newEntry(entry{age: c.seq[kind], tick: t, row: at.row, col: at.col, n: n, piece: i, bank: at.bank, write: kind == writes})
-	c.seq[kind] += int64(n)
+	e := c.newEntry(entry{age: age, tick: t, row: at.row, col: at.col, n: n, piece: i, bank: at.bank, write: kind == writes})
 	c.last[kind] = e
 	c.link(kind, e)
-}
-
-// buffered returns how many of n transactions the write buffer holds.
-func (c *channel) buffered(at coord, n int32) (same int32) {
-	if c.pending[writes]>>at.bank&1 == 0 {
-		return 0
-	}
-	for e := c.banks[at.bank].queue[writes].head; e != none; e = c.entries[e].next {
-		if w := &c.entries[e]; w.row == at.row {
-			same += max(0, min(w.col+w.n, at.col+n)-max(w.col, at.col))
-		}
-	}
-	return same
 }
 
 func (c *channel) newEntry(e entry) int32 {
@@ -382,20 +437,28 @@ func (c *channel) setRow(bank, row int32) {
 	}
 }
 
-// served notes that one transaction of piece i has its data at tick end.
-func (c *channel) served(i int32, end int64) {
+// serve notes that n transactions of read piece i have been read, the last
+// with its data at tick end.
+func (c *channel) serve(i int32, n, end int64) {
 	p := &c.pieces[i]
-	p.unserved--
+	p.unserved -= n
 	p.end = max(p.end, end)
 	if p.unserved == 0 && p.left == 0 {
 		c.finish(i)
 	}
 }
 
+// finish tells the owner that piece i is done.
 func (c *channel) finish(i int32) {
-	end := c.pieces[i].end
-	c.owner.finished(c, i, end)
-	c.pieces[i].next = c.freePcs
+	c.owner.finished(c, i, c.pieces[i].end)
+	p := &c.pieces[i]
+	if at := p.at; int(at) < len(c.reading) && c.reading[at] == i {
+		n := len(c.reading) - 1
+		c.reading[at] = c.reading[n]
+		c.pieces[c.reading[at]].at = at
+		c.reading = c.reading[:n]
+	}
+	p.next = c.freePcs
 	c.freePcs = i
 }
 
@@ -406,18 +469,44 @@ func lowest(set uint64) int32 { return int32(bits.TrailingZeros64(set)) }
 const drainTicks = 1000
 
 // visible returns a tick before which nothing that is still to be decided can
-// be seen from outside, never when nothing is to be decided. now is the tick
-// up to which the channel has to be brought before that.
+// be seen from outside, never when nothing is to be decided; now is the
+// present tick, from which on decisions are still open.
 func (c *channel) visible(now int64) int64 {
-	at := never
 	next := max(c.next, now)
-	switch {
-	case c.queue[writes].head != none:
-		at = next + min(c.writeAck, c.readLatency) - 1
-	case c.used[reads] > 0 || c.active != 0 || c.act2 != none || c.queue[reads].head != none:
-		at = next + c.readLatency - 1
-	case c.used[writes] > 0:
+	at := never
+	if c.used[writes] > 0 {
 		at = next + drainTicks
 	}
+	if h := c.queue[writes].head; h != none {
+		at = c.writeVisible(h, next)
+	}
+	for _, i := range c.reading {
+		if at = min(at, c.readVisible(i, next)); at < next+c.readLatency {
+			break
+		}
+	}
 	return at
+}
+
+// readVisible bounds the end of read piece i: its transactions share the data
+// buses.
+func (c *channel) readVisible(i int32, next int64) int64 {
+	p := &c.pieces[i]
+	n := p.unserved
+	if p.left > 0 && (c.pending[writes] != 0 || c.queue[writes].head != none) {
+		n = 1 // all others may be forwarded
+	}
+	ranks := int64(len(c.ranks))
+	return next + (n+ranks-1)/ranks*c.burstLen - c.burstLen + c.readLatency - 1
+}
+
+// writeVisible bounds the end of write piece i, the first in the queue: the
+// buffer empties by columns and, no faster, by activates.
+func (c *channel) writeVisible(i int32, next int64) int64 {
+	n := max(c.pieces[i].left-int64(c.limit[writes]-c.used[writes]), 1)
+	if c.pieces[i].left > 1 {
+		n = max(n-int64(c.limit[writes]), 1) // merged writes need no room
+	}
+	per := 2 * int64(len(c.ranks))
+	return next + (n+per-1)/per*c.burstLen - c.burstLen + min(c.writeAck, c.readLatency) - 1
 }

@@ -1,12 +1,17 @@
 package mem
 
-// step does what happens at tick c.next and sets the next.
-func (c *channel) step() {
+// step does what happens at tick c.next and sets the next. Where column
+// commands alone follow each other it goes on up to tick until.
+func (c *channel) step(until int64) {
 	t := c.next
 	c.refresher.due(c, t)
 	c.admit(t)
 	if !c.planned {
 		c.plan, c.planned = c.decide(t), true
+	}
+	if c.plan.cmd == cmdColumn && c.burst(until) {
+		c.planned = false
+		return
 	}
 	if c.plan.at <= t {
 		c.issue(&c.plan, t)
@@ -21,12 +26,16 @@ func (c *channel) step() {
 	c.next = min(c.next, c.refresher.next)
 }
 
-// nextArrival returns the tick of the next piece to arrive after t.
+// nextArrival returns the next tick after t at which something enters a buffer.
 func (c *channel) nextArrival(t int64) int64 {
 	next := never
 	for k := range c.queue {
-		if h := c.queue[k].head; h != none && c.pieces[h].tick > t {
-			next = min(next, c.pieces[h].tick)
+		if h := c.queue[k].head; h != none {
+			if at := c.pieces[h].tick; at > t {
+				next = min(next, at)
+			} else if c.used[k] < c.limit[k] {
+				next = t + 1
+			}
 		}
 	}
 	return next
@@ -35,7 +44,7 @@ func (c *channel) nextArrival(t int64) int64 {
 // advance decides everything up to and including tick t.
 func (c *channel) advance(t int64) {
 	for c.next <= t {
-		c.step()
+		c.step(t)
 	}
 }
 
@@ -102,7 +111,7 @@ func (c *channel) column(p *choice, t int64) {
 		c.stats.WriteBytes += c.tx
 	} else {
 		c.stats.ReadBytes += c.tx
-		c.served(e.piece, t+c.readLatency)
+		c.serve(e.piece, 1, t+c.readLatency)
 	}
 	if p.active {
 		b.active = none
@@ -134,7 +143,7 @@ func (c *channel) take(kind int, i int32) {
 func (c *channel) columnTiming(b *bankState, write bool, t int64) {
 	g, s, r := &c.groups[b.group], &c.stacks[b.stack], &c.ranks[b.rank]
 	if write {
-		r.wr = max(r.wr, t+c.burst)
+		r.wr = max(r.wr, t+c.burstLen)
 		s.wr = max(s.wr, t+c.writeS)
 		g.wr = max(g.wr, t+c.writeL)
 		r.rd = max(r.rd, t+c.writeToReadS)
@@ -144,7 +153,7 @@ func (c *channel) columnTiming(b *bankState, write bool, t int64) {
 		c.clockTo = max(c.clockTo, t+c.clockHoldWrite)
 		return
 	}
-	r.rd = max(r.rd, t+c.burst)
+	r.rd = max(r.rd, t+c.burstLen)
 	r.wr = max(r.wr, t+c.readToWrite)
 	if c.readR > 0 {
 		for k := range r.stacks {

@@ -55,9 +55,17 @@ func (r *refresher) due(c *channel, t int64) {
 	}
 	perRank := len(c.banks) / len(c.ranks)
 	for i := range c.ranks {
-		r.queue = append(r.queue, int32(i*perRank+r.bank))
+		r.queue = append(r.queue, nth(c.inRank[i], r.bank))
 	}
 	r.bank = (r.bank + 1) % perRank
+}
+
+// nth returns the k-th bank of a set.
+func nth(set uint64, k int) int32 {
+	for range k {
+		set &= set - 1
+	}
+	return lowest(set)
 }
 
 // skip jumps over whole refresh intervals of an idle channel up to tick t: its

@@ -113,8 +113,7 @@ func (c *channel) bring(t int64) {
 
 // run offers all transactions and lets the channels finish.
 func (r *replay) run() {
-	perClock := len(r.chans) << r.dev.rank[0]
-	div := int64(r.chans[0].tickDiv)
+	perTick := len(r.chans) << r.dev.rank[0]
 	t, taken := int64(1), 0
 	for i := int64(0); i < r.n; {
 		channel, at := r.src.next(i)
@@ -124,8 +123,8 @@ func (r *replay) run() {
 			if due > t {
 				t, taken = due, 0
 			}
-			if taken == perClock {
-				t, taken = t+div, 0
+			if taken == perTick {
+				t, taken = t+1, 0
 			}
 			if at := r.mayOffer(t); at > t {
 				t, taken = at, 0
@@ -144,7 +143,7 @@ func (r *replay) run() {
 	}
 	for _, c := range r.chans {
 		for !c.idle() {
-			c.step()
+			c.step(c.next)
 		}
 	}
 }
@@ -158,7 +157,7 @@ func (c *channel) waitForRoom(write bool) int64 {
 	t := c.next
 	for c.used[kind] >= c.limit[kind] {
 		t = c.next
-		c.step()
+		c.step(c.next)
 	}
 	return t + 1
 }

@@ -20,7 +20,7 @@ type rules struct {
 	ppd                                  int64
 	actToRefresh, preToRefresh           int64
 	rfcToAct, rfc                        int64 // refresh to activate; to precharge-all
-	burst                                int64 // data bus, read after read and write after write
+	burstLen                             int64 // data bus, read after read and write after write
 	readS, readL, readR                  int64 // read to read: other group, same group, other stack
 	writeS, writeL                       int64
 	readToWrite                          int64
@@ -58,7 +58,7 @@ func (t timing) compile(std standard) *rules {
 		rcdRD: t.RCDRD + a - c, rcdWR: t.RCDWR + a - c, ras: t.RAS + a - 1, rc: t.RC,
 		rp: t.RP + 1 - a, rpAll: t.RPab + 1 - a, rrdS: t.RRDS, rrdL: t.RRDL, faw: t.FAW, ppd: t.PPD,
 		actToRefresh: t.RC + a - 1, preToRefresh: t.RP, rfcToAct: t.RFC + 1 - a, rfc: t.RFC,
-		burst: t.BL, readS: t.CCDS, readL: t.CCDL, readR: t.CCDR, writeS: t.CCDSWR, writeL: t.CCDLWR,
+		burstLen: t.BL, readS: t.CCDS, readL: t.CCDL, readR: t.CCDR, writeS: t.CCDSWR, writeL: t.CCDLWR,
 		readToWrite: rtw, writeToReadS: t.CWL + t.BL + t.WTRS, writeToReadL: t.CWL + blMax + t.WTRL,
 		readToPre: t.RTP + c - 1, writeToPre: t.CWL + t.BL + t.WR + c - 1,
 		readToAct: t.RTP + t.RP + c - a, writeToAct: t.CWL + t.BL + t.WR + t.RP + c - a,

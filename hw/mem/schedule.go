@@ -62,6 +62,7 @@ func (c *channel) decide(t int64) choice {
 		return c.decideSplit(t)
 	}
 	first := c.pickActive()
+	c.rowNext = t
 	if c.refresher.pending() {
 		return earlier(first, c.pickRefresh())
 	}
@@ -70,6 +71,7 @@ func (c *channel) decide(t int64) choice {
 	}
 	c.turn()
 	col, row := c.pickWaiting()
+	c.rowNext = row.at
 	if c.dual {
 		return earlier(earlier(first, col), row)
 	}
@@ -209,11 +211,13 @@ func (c *channel) decideSplit(t int64) choice {
 		return second
 	}
 	best := c.pickActive()
+	c.rowNext = t
 	if c.refresher.pending() {
 		best = earlier(best, c.pickRefresh())
 	} else if best.at > t {
 		c.turn()
 		col, row := c.pickWaiting()
+		c.rowNext = row.at
 		if c.act2 != none && row.cmd == cmdActivate {
 			row = noChoice
 		}

@@ -73,7 +73,7 @@ type device struct {
 	name     string
 	std      standard
 	channels int    // of the device
-	rank     [2]int // bits of the rank field: rank or pseudo-channel, stack id below it
+	rank     [2]int // bits of the rank field: rank or pseudo-channel, stack id above it
 	bits     [4]int // bits of bank group, bank, row, column (in transactions)
 	tx       int64  // bytes of a transaction
 	rate     int64  // megatransfers a second and pin

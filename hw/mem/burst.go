@@ -1,0 +1,331 @@
+package mem
+
+// maxStreams bounds how many row runs a burst interleaves.
+const maxStreams = 12
+
+// stream is a row run that a burst takes column commands from.
+type stream struct {
+	at     int64 // earliest tick of its next command
+	last   int64 // tick of its latest
+	n      int32 // commands it has left
+	count  int32 // commands issued in this burst
+	bank   int32
+	entry  int32
+	active bool
+}
+
+// burst issues the column commands of the row runs that are open, from the
+// planned one on, up to and including tick until, as one step: they depend on
+// each other alone until something else can happen. It decides as decide
+// would, and reports whether it issued any.
+//
+// What else can happen: a row command (from rowNext on), a refresh, an
+// arrival, the admission of a new run, the end of a run others wait behind,
+// and the change of the buffer in turn.
+func (c *channel) burst(until int64) bool {
+	until = min(until, c.rowNext-1, c.refresher.next-1, c.nextArrival(c.next)-1)
+	if c.plan.at >= until || c.policy.closeAfter > 0 || c.act2 != none || c.refresher.pending() {
+		return false
+	}
+	b := &c.run
+	b.kind = reads
+	if c.writing {
+		b.kind = writes
+	}
+	b.until, b.issued, b.waiting, b.flowed = until, 0, 0, 0
+	if !c.admissible(b) || !c.gather(b) {
+		return false
+	}
+	c.interleave(b)
+	if b.issued > 0 {
+		c.settle(b)
+	}
+	return b.issued > 0
+}
+
+// burstState is what a burst works on.
+type burstState struct {
+	kind    int
+	until   int64
+	tokens  int64    // commands of waiting runs that may go
+	flow    int32    // piece that flows into the youngest run meanwhile, or none
+	s       []stream // in the order in which equals go
+	issued  int64
+	waiting int64 // of them by waiting runs
+	flowed  int64 // of them before the last
+	last    int64
+	leap    leap
+}
+
+// admissible finds how many commands of waiting runs may go before arrivals
+// make a new run or the other buffer's turn comes.
+func (c *channel) admissible(b *burstState) bool {
+	b.flow = none
+	h := c.queue[b.kind].head
+	if h == none || c.pieces[h].tick > c.next {
+		b.tokens = int64(c.used[b.kind])
+		if b.kind == reads {
+			b.tokens--
+		} else if c.used[reads] > 0 {
+			b.tokens -= int64(c.policy.low)
+		}
+		return b.tokens > 0 || c.active != 0
+	}
+	p, e := &c.pieces[h], c.last[b.kind]
+	if e == none || c.used[b.kind] < c.limit[b.kind] || c.limit[b.kind] < 2 {
+		return false
+	}
+	l, at := &c.entries[e], c.amap.decode(p.y)
+	if l.piece != h || l.bank != at.bank || l.row != at.row || l.col+l.n != at.col {
+		return false
+	}
+	if q := &c.banks[l.bank].queue[writes]; q.head != none && (b.kind == reads || q.head != q.tail) {
+		return false // may have to be merged or forwarded
+	}
+	runEnd := (p.y>>c.amap.runBits + 1) << c.amap.runBits
+	b.tokens, b.flow = min(p.left, int64(runEnd-p.y)), h
+	return true
+}
+
+// gather lists the open runs: those whose row was opened for them, then by
+// age. It fails when they are too many or of both kinds.
+func (c *channel) gather(b *burstState) bool {
+	b.s = b.s[:0]
+	for set := c.active; set != 0; set &= set - 1 {
+		i := lowest(set)
+		e := c.banks[i].active
+		if len(b.s) == maxStreams || c.entries[e].write != (b.kind == writes) {
+			return false
+		}
+		c.addStream(b, 0, stream{bank: i, entry: e, n: 1, active: true})
+	}
+	first := len(b.s)
+	for set := c.pending[b.kind] & c.opened; set != 0; set &= set - 1 {
+		i := lowest(set)
+		e := c.banks[i].queue[b.kind].hit
+		if e == none {
+			continue
+		}
+		if len(b.s) == maxStreams {
+			return false
+		}
+		c.addStream(b, first, stream{bank: i, entry: e, n: c.entries[e].n})
+	}
+	return true
+}
+
+// addStream inserts a stream by age among those from index first on.
+func (c *channel) addStream(b *burstState, first int, n stream) {
+	e := &c.entries[n.entry]
+	n.at = c.columnAt(&c.banks[n.bank], e.write)
+	b.s = append(b.s, n)
+	i := len(b.s) - 1
+	for i > first {
+		o := &c.entries[b.s[i-1].entry]
+		if o.tick < e.tick || o.tick == e.tick && o.age < e.age {
+			break
+		}
+		b.s[i] = b.s[i-1]
+		i--
+	}
+	b.s[i] = n
+}
+
+// interleave issues commands until one of the bounds.
+func (c *channel) interleave(b *burstState) {
+	gap, hold := c.gaps[b.kind], c.clockHold
+	if b.kind == writes {
+		hold = c.clockHoldWrite
+	}
+	s := b.s
+	b.leap.reset()
+	for {
+		best := 0
+		for i := 1; i < len(s); i++ {
+			if s[i].at < s[best].at {
+				best = i
+			}
+		}
+		x := &s[best]
+		t := x.at
+		if t > b.until || b.waiting >= b.tokens && (!x.active || b.flow != none) || c.split && t >= c.clockTo {
+			return
+		}
+		b.flowed = b.waiting
+		if !x.active {
+			b.waiting++
+		}
+		b.issued++
+		b.last, x.last = t, t
+		x.count++
+		c.clockTo = max(c.clockTo, t+hold)
+		for i := range s {
+			at := max(s[i].at, t+gap[(s[i].bank^x.bank)&63])
+			if c.rising {
+				at |= 1
+			}
+			s[i].at = at
+		}
+		if x.n--; x.n == 0 {
+			if c.ends(b, x) {
+				return
+			}
+			x.at = never
+			b.leap.reset()
+		} else if best == 0 || s[0].n == 0 {
+			c.clockTo += b.leap.periods(b, t)
+		}
+	}
+}
+
+// ends reports that the end of a run lets something else happen.
+func (c *channel) ends(b *burstState, x *stream) bool {
+	if x.active {
+		return c.banks[x.bank].queue[b.kind].miss != none
+	}
+	e := &c.entries[x.entry]
+	return e.prev != none || e.next != none || b.flow != none && x.entry == c.last[b.kind]
+}
+
+// settle brings the channel's state to where the burst ended.
+func (c *channel) settle(b *burstState) {
+	for i := range b.s {
+		if x := &b.s[i]; x.count > 0 {
+			c.columnTiming(&c.banks[x.bank], b.kind == writes, x.last)
+		}
+	}
+	if n := b.flowed; b.flow != none && n > 0 { // what the last command freed is filled with the next tick
+		p := &c.pieces[b.flow]
+		p.y += uint64(n)
+		p.left -= n
+		c.entries[c.last[b.kind]].n += int32(n)
+		c.used[b.kind] += int32(n)
+		c.seq[b.kind] += n
+	}
+	for i := range b.s {
+		if x := &b.s[i]; x.count > 0 {
+			c.settleStream(b, x)
+		}
+	}
+	c.stats.BusyPs += b.issued * c.burstPs
+	if b.kind == writes {
+		c.stats.WriteBytes += b.issued * c.tx
+	} else {
+		c.stats.ReadBytes += b.issued * c.tx
+	}
+	c.colFrom = b.last + c.colLen
+	if !c.dual {
+		c.rowFrom = c.colFrom
+	}
+	c.next = max(b.last+1, min(c.colFrom, c.rowFrom))
+}
+
+func (c *channel) settleStream(b *burstState, x *stream) {
+	e := &c.entries[x.entry]
+	k := &c.banks[x.bank]
+	k.columns += x.count
+	c.stats.RowHits += int64(x.count)
+	if e.seen {
+		c.stats.RowHits--
+		e.seen = false
+	}
+	piece := e.piece
+	if x.active {
+		k.active = none
+		c.active &^= 1 << x.bank
+		c.freeEntry(x.entry)
+	} else {
+		c.used[b.kind] -= x.count
+		e.n -= x.count
+		e.age += int64(x.count)
+		e.col += x.count
+		if e.n == 0 {
+			c.unlink(b.kind, x.entry)
+			c.freeEntry(x.entry)
+		}
+	}
+	if b.kind == reads {
+		c.serve(piece, int64(x.count), x.last+c.readLatency)
+	}
+}
+
+// leap finds that a burst repeats itself, by Brent's method, and skips whole
+// periods: what comes next depends only on how far each stream is from ready.
+type leap struct {
+	rel     [maxStreams]int64
+	count   [maxStreams]int32
+	t       int64
+	waiting int64
+	issued  int64
+	steps   int
+	renew   int // take a new reference when steps gets here; 0: take one now
+	spent   bool
+}
+
+func (l *leap) reset() { l.renew, l.steps, l.spent = 0, 0, false }
+
+// periods is called after a command of the first stream, at tick t. It skips
+// as many periods as fit and returns by how much that moved time.
+func (l *leap) periods(b *burstState, t int64) int64 {
+	if l.spent {
+		return 0
+	}
+	l.steps++
+	if l.renew > 0 && l.same(b, t) {
+		l.spent = true
+		return l.skip(b, t)
+	}
+	if l.steps > l.renew {
+		l.renew = 2*l.renew + 1
+		l.steps = 0
+		l.t, l.waiting, l.issued = t, b.waiting, b.issued
+		for i := range b.s {
+			l.rel[i] = max(b.s[i].at-t, 0)
+			l.count[i] = b.s[i].count
+		}
+	}
+	return 0
+}
+
+// same reports that every stream is as far from ready as at the reference.
+func (l *leap) same(b *burstState, t int64) bool {
+	for i := range b.s {
+		if x := &b.s[i]; x.n > 0 && max(x.at-t, 0) != l.rel[i] {
+			return false
+		}
+	}
+	return true
+}
+
+func (l *leap) skip(b *burstState, t int64) int64 {
+	period := t - l.t
+	k := (b.until - t) / period
+	if w := b.waiting - l.waiting; w > 0 {
+		k = min(k, (b.tokens-b.waiting)/w)
+	}
+	for i := range b.s {
+		if n := b.s[i].count - l.count[i]; n > 0 {
+			k = min(k, int64((b.s[i].n-1)/n))
+		}
+	}
+	if k <= 0 {
+		return 0
+	}
+	for i := range b.s {
+		x := &b.s[i]
+		if x.n == 0 {
+			continue
+		}
+		if n := (x.count - l.count[i]) * int32(k); n > 0 {
+			x.n -= n
+			x.count += n
+			x.last += k * period
+		}
+		x.at += k * period
+	}
+	b.issued += k * (b.issued - l.issued)
+	b.waiting += k * (b.waiting - l.waiting)
+	b.flowed = b.waiting - 1
+	b.last += k * period
+	return k * period
+}

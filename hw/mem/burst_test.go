@@ -1,0 +1,122 @@
+package mem
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+)
+
+// offered is a piece given to a channel.
+type offered struct {
+	kind int
+	y    uint64
+	n    int64
+	tick int64
+}
+
+// recorder is an owner that keeps the ends of pieces.
+type recorder struct{ ends map[int64]int64 }
+
+func (r *recorder) finished(c *channel, p int32, end int64) { r.ends[c.pieces[p].tag] = end }
+
+// serveAll runs a channel over pieces; single forbids bursts.
+func serveAll(cfg Config, work []offered, single bool) (*channel, map[int64]int64, Stats) {
+	cfg = cfg.withDefaults()
+	dev, rules, amap := cfg.parts()
+	rec, stats := &recorder{map[int64]int64{}}, &Stats{}
+	c := newChannel(dev, rules, amap, cfg, 0, rec, stats)
+	until := func(t int64) int64 {
+		if single {
+			return min(t, c.next)
+		}
+		return t
+	}
+	for i, w := range work {
+		for c.next < w.tick {
+			c.step(until(w.tick - 1))
+		}
+		c.accept(w.kind, int64(i), w.y, w.n, w.tick)
+	}
+	for steps := 0; !c.idle(); steps++ {
+		if steps > 1_000_000 {
+			panic("the channel does not come to an end: " + c.describe())
+		}
+		c.step(until(never))
+	}
+	return c, rec.ends, *stats
+}
+
+func drawConfig(t *rapid.T) Config {
+	return Config{
+		Device:  rapid.SampledFrom(Devices()).Draw(t, "device"),
+		Map:     rapid.SampledFrom([]string{"robabgracoch", "rocobabgrach", "robacobgrachco2", "rocorababgch", "robaracobgchco3"}).Draw(t, "map"),
+		Policy:  rapid.SampledFrom([]string{"open", "open", "open", "closed"}).Draw(t, "policy"),
+		Refresh: rapid.SampledFrom([]string{"all-bank", "none"}).Draw(t, "refresh"),
+	}
+}
+
+func drawWork(t *rapid.T) (work []offered) {
+	tick := int64(1)
+	for range rapid.IntRange(1, 12).Draw(t, "pieces") {
+		tick += rapid.SampledFrom([]int64{0, 0, 1, 7, 100, 3000, 100000}).Draw(t, "gap")
+		work = append(work, offered{
+			kind: rapid.SampledFrom([]int{reads, reads, reads, writes}).Draw(t, "kind"),
+			y:    rapid.Uint64Range(0, 4000).Draw(t, "y"),
+			n:    rapid.SampledFrom([]int64{1, 2, 5, 31, 32, 64, 128, 700}).Draw(t, "n"),
+			tick: tick,
+		})
+	}
+	return work
+}
+
+// TestBurstDecidesAsSingleSteps holds the fast path against the plain one:
+// the same ends, counts and final state, to the tick.
+func TestBurstDecidesAsSingleSteps(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, work := drawConfig(t), drawWork(t)
+		a, ends, stats := serveAll(cfg, work, false)
+		b, wantEnds, wantStats := serveAll(cfg, work, true)
+		require.Equal(t, wantEnds, ends)
+		require.Equal(t, wantStats, stats)
+		require.True(t, reflect.DeepEqual(b.banks, a.banks), "banks differ")
+		require.Equal(t, b.ranks, a.ranks)
+		require.Equal(t, b.groups, a.groups)
+		require.Equal(t, b.used, a.used)
+	})
+}
+
+// TestRunTakesAsLongAsItsTransactions cuts the pieces of a run into single
+// transactions: alone on the channel the end is the same to the tick, and in
+// a crowd every end stays within 2 %.
+func TestRunTakesAsLongAsItsTransactions(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, work := drawConfig(t), drawWork(t)
+		if rapid.Bool().Draw(t, "alone") {
+			work = work[:1]
+		}
+		_, ends, _ := serveAll(cfg, work, false)
+		var cut []offered
+		var of []int64
+		for i, w := range work {
+			for k := range w.n {
+				cut = append(cut, offered{w.kind, w.y + uint64(k), 1, w.tick})
+				of = append(of, int64(i))
+			}
+		}
+		_, parts, _ := serveAll(cfg, cut, false)
+		want := map[int64]int64{}
+		for i, end := range parts {
+			want[of[i]] = max(want[of[i]], end)
+		}
+		for i, w := range work {
+			took, should := ends[int64(i)]-w.tick, want[int64(i)]-w.tick
+			if len(work) == 1 {
+				require.Equal(t, should, took)
+			} else {
+				require.InEpsilon(t, should, took, 0.02, "piece %d", i)
+			}
+		}
+	})
+}
