@@ -22,14 +22,17 @@ type Driver struct {
 	Name, Desc, Date    string
 	Major, Minor, Patch int32
 	Features            uint32
-	// Open makes the driver's state of a file and PostClose releases it; the
-	// file's handles are gone by then. An Open that fails leaves nothing behind.
+	// Open makes the driver's state of a file and PostClose releases it, also
+	// when the device is gone; the file's handles are gone by then. An Open that
+	// fails leaves nothing behind.
 	Open      func(f *File) error
 	PostClose func(f *File)
 	// CloseObject is told when a file's last handle of an object goes; jobs may
 	// still use it. May be nil.
 	CloseObject func(f *File, o *Object)
-	// Ioctls are the driver's own, by number.
+	// Ioctls are the driver's own, by number from abi.CommandBase on. They bracket
+	// what touches the hardware with Enter and Exit, and never wait in between for
+	// what a program decides.
 	Ioctls map[uint32]Ioctl
 }
 
@@ -69,13 +72,14 @@ type Device struct {
 	// Private is the driver's state of the device.
 	Private any
 
-	managed    managed
-	refs       int // files, objects and the registration
+	managed    managed // until the last reference goes
+	bound      managed // until the driver lets go of the device
+	refs       int     // files, objects and the registration
 	registered bool
 	unplugged  bool
 	inside     int // sections between Enter and Exit
 	quiet      hw.WaitQueue
-	files      map[*File]bool
+	files      []*File
 	offsets    offsets
 }
 
@@ -85,13 +89,20 @@ func (c *Class) NewDevice(driver *Driver, address string) (*Device, error) {
 		return nil, errnof(unix.EINVAL, "driver %s claims accel together with render or modeset", driver.Name)
 	}
 	d := &Device{class: c, kernel: c.kernel, driver: driver, Address: address, Minor: -1, refs: 1,
-		quiet: c.kernel.NewWaitQueue(), files: map[*File]bool{}}
+		quiet: c.kernel.NewWaitQueue()}
 	return d, nil
 }
 
 // Manage has fn called when the device is released: after the last file is
-// closed, in reverse order.
+// closed, in reverse order (drmm_add_action). For what files still use.
 func (d *Device) Manage(name string, fn func()) { d.managed.add(name, fn) }
+
+// ManageBound has fn called by Unbind, in reverse order (devm_add_action). For
+// what belongs to the hardware: interrupts, DMA memory, bus mastering.
+func (d *Device) ManageBound(name string, fn func()) { d.bound.add(name, fn) }
+
+// Unbind ends the driver's hold on the hardware. Nobody is inside a section.
+func (d *Device) Unbind() { d.bound.release() }
 
 // Register makes the device visible under the lowest free minor.
 func (d *Device) Register() error {
@@ -112,8 +123,8 @@ func (d *Device) Node() string { return fmt.Sprintf("/dev/accel/accel%d", d.Mino
 // Kernel returns the services of the system.
 func (d *Device) Kernel() hw.Kernel { return d.kernel }
 
-// Unplug makes the device unreachable: opens and ioctls give ENODEV, and it
-// returns when nobody is inside a section any more.
+// Unplug makes the device unreachable: opens, ioctls and mmap give ENODEV,
+// mappings EIO, and it returns when nobody is inside a section any more.
 func (d *Device) Unplug() {
 	if d.unplugged {
 		return
@@ -150,17 +161,34 @@ func (d *Device) Unplugged() bool { return d.unplugged }
 
 func (d *Device) get() { d.refs++ }
 
-// Put drops a reference: the probe's own, held since NewDevice.
+// Put drops a reference. The one held since NewDevice is the driver's.
 func (d *Device) Put() {
 	if d.refs--; d.refs == 0 {
 		d.managed.release()
 	}
 }
 
-// Open opens the node of a minor for a program.
-func (c *Class) Open(minor int, user UserMemory) (*File, error) {
+func (d *Device) forget(f *File) {
+	for i, x := range d.files {
+		if x == f {
+			d.files = append(d.files[:i], d.files[i+1:]...)
+			return
+		}
+	}
+}
+
+// Files returns the open files, oldest first.
+func (d *Device) Files() []*File { return append([]*File(nil), d.files...) }
+
+// Open opens the node of a minor for a program. ENODEV: there is no such node,
+// or its device is gone; EBUSY: an exclusive open.
+func (c *Class) Open(minor int, user UserMemory, flags ...OpenFlags) (*File, error) {
 	if minor < 0 || minor >= MaxMinors || c.minors[minor] == nil {
 		return nil, errnof(unix.ENODEV, "/dev/accel/accel%d", minor)
 	}
-	return c.minors[minor].open(user)
+	var all OpenFlags
+	for _, f := range flags {
+		all |= f
+	}
+	return c.minors[minor].open(user, all)
 }

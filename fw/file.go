@@ -1,56 +1,101 @@
 package fw
 
 import (
-	"github.com/presi-sim/presi/hw"
+	"math/bits"
+
 	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/hw"
 )
 
-// File is an open node: a client with its handles.
+// File is an open node: a client with its handles. It stands for the open file
+// of a kernel: an ioctl that is under way keeps it alive.
 type File struct {
 	Dev *Device
 	// ID is the client's id; ids never repeat.
 	ID uint64
 	// Private is the driver's state of the file.
 	Private any
+	// Privileged says that the caller has CAP_SYS_NICE.
+	Privileged bool
 
 	user     UserMemory
 	objects  handles[*Object]
+	handles  map[*Object]int // handles an object has in this file
 	syncobjs handles[*Syncobj]
+	calls    int // ioctls under way
 	closed   bool
 }
 
-func (d *Device) open(user UserMemory) (*File, error) {
+// OpenFlags are what open(2) was given.
+type OpenFlags uint32
+
+// Flags of Open.
+const (
+	OpenExclusive    OpenFlags = 1 << iota // O_EXCL: refused
+	OpenUnprivileged                       // the caller lacks CAP_SYS_NICE
+)
+
+func (d *Device) open(user UserMemory, flags OpenFlags) (*File, error) {
 	if !d.Enter() {
 		return nil, errnof(unix.ENODEV, "%s", d.Node())
 	}
 	defer d.Exit()
+	if flags&OpenExclusive != 0 {
+		return nil, errnof(unix.EBUSY, "exclusive open of %s", d.Node())
+	}
 	d.class.clients++
-	f := &File{Dev: d, ID: d.class.clients, user: user}
+	f := &File{Dev: d, ID: d.class.clients, Privileged: flags&OpenUnprivileged == 0, user: user, handles: map[*Object]int{}}
 	if d.driver.Open != nil {
 		if err := d.driver.Open(f); err != nil {
 			return nil, err
 		}
 	}
-	d.files[f] = true
+	d.files = append(d.files, f)
 	d.get()
 	return f, nil
 }
 
-// Close releases the file: handles, syncobjs, the driver's state. It works on a
-// device that is gone.
+// Close closes the descriptor. Handles, syncobjs and the driver's state go with
+// it, or with the end of the last ioctl that is under way. It works on a device
+// that is gone.
 func (f *File) Close() error {
 	if f.closed {
 		return unix.EBADF
 	}
 	f.closed = true
+	if f.calls == 0 {
+		f.release()
+	}
+	return nil
+}
+
+// Closed reports whether the descriptor is closed.
+func (f *File) Closed() bool { return f.closed }
+
+func (f *File) release() {
 	f.objects.drain(f.closeHandle)
 	if f.Dev.driver.PostClose != nil {
 		f.Dev.driver.PostClose(f)
 	}
-	f.syncobjs.drain(func(s *Syncobj) { s.Put() })
-	delete(f.Dev.files, f)
+	f.syncobjs.drain(func(*Syncobj) {})
+	f.Dev.forget(f)
 	f.Dev.Put()
+}
+
+// begin and end bracket a call on the file.
+func (f *File) begin() error {
+	if f.closed {
+		return unix.EBADF
+	}
+	f.calls++
 	return nil
+}
+
+func (f *File) end() {
+	if f.calls--; f.calls == 0 && f.closed {
+		f.release()
+	}
 }
 
 // User returns the caller's memory, for arrays that an ioctl points at.
@@ -61,59 +106,72 @@ func (f *File) Kernel() hw.Kernel { return f.Dev.kernel }
 
 // handles is a table of non-zero handles; the lowest free one is used.
 type handles[T any] struct {
-	slots []slot[T]
-}
-
-type slot[T any] struct {
-	used bool
-	v    T
+	used []uint64 // a bit a slot
+	v    []T
+	low  int // every word below is full
+	n    int
 }
 
 // maxHandles bounds a table, so that a hostile program cannot exhaust memory.
 const maxHandles = 1 << 20
 
 func (h *handles[T]) add(v T) (uint32, error) {
-	for i := range h.slots {
-		if !h.slots[i].used {
-			h.slots[i] = slot[T]{true, v}
-			return uint32(i + 1), nil
+	for h.low < len(h.used) && h.used[h.low] == ^uint64(0) {
+		h.low++
+	}
+	if h.low == len(h.used) {
+		if len(h.v) == maxHandles {
+			return 0, errnof(unix.ENOMEM, "%d handles", maxHandles)
 		}
+		h.used = append(h.used, 0)
+		h.v = append(h.v, make([]T, 64)...)
 	}
-	if len(h.slots) == maxHandles {
-		return 0, errnof(unix.ENOMEM, "%d handles", maxHandles)
-	}
-	h.slots = append(h.slots, slot[T]{true, v})
-	return uint32(len(h.slots)), nil
+	bit := bits.TrailingZeros64(^h.used[h.low])
+	slot := h.low*64 + bit
+	h.used[h.low] |= 1 << bit
+	h.v[slot] = v
+	h.n++
+	return uint32(slot + 1), nil
+}
+
+func (h *handles[T]) has(handle uint32) bool {
+	i := int(handle) - 1
+	return i >= 0 && i < len(h.v) && h.used[i/64]>>(i%64)&1 != 0
 }
 
 func (h *handles[T]) get(handle uint32) (v T, err error) {
-	if handle == 0 || int(handle) > len(h.slots) || !h.slots[handle-1].used {
+	if !h.has(handle) {
 		return v, errnof(unix.ENOENT, "handle %d", handle)
 	}
-	return h.slots[handle-1].v, nil
+	return h.v[handle-1], nil
 }
 
 func (h *handles[T]) remove(handle uint32) (v T, err error) {
-	if v, err = h.get(handle); err == nil {
-		h.slots[handle-1] = slot[T]{}
+	if v, err = h.get(handle); err != nil {
+		return v, err
 	}
-	return v, err
+	var none T
+	i := int(handle) - 1
+	h.v[i] = none
+	h.used[i/64] &^= 1 << (i % 64)
+	h.low = min(h.low, i/64)
+	h.n--
+	return v, nil
 }
 
+// drain empties the table, lowest handle first.
 func (h *handles[T]) drain(fn func(T)) {
-	for i := range h.slots {
-		if h.slots[i].used {
-			v := h.slots[i].v
-			h.slots[i] = slot[T]{}
+	for i := range h.v {
+		if v, err := h.remove(uint32(i + 1)); err == nil {
 			fn(v)
 		}
 	}
 }
 
-// find returns the handle of a value that satisfies is, 0 if there is none.
+// find returns the lowest handle of a value that satisfies is, 0 if there is none.
 func (h *handles[T]) find(is func(T) bool) uint32 {
-	for i := range h.slots {
-		if h.slots[i].used && is(h.slots[i].v) {
+	for i := range h.v {
+		if h.has(uint32(i+1)) && is(h.v[i]) {
 			return uint32(i + 1)
 		}
 	}

@@ -11,27 +11,25 @@ import (
 const maxIoctlSize = 1<<14 - 1
 
 // Ioctl runs an ioctl as the system call does: request is its encoded number,
-// arg the address of its struct in the caller's memory.
+// arg the address of its struct in the caller's memory. A struct that is shorter
+// than the kernel's is extended with zeros, the tail of a longer one is left
+// alone (drm_ioctl).
 func (f *File) Ioctl(request uint32, arg uint64) error {
-	d := f.Dev
-	if f.closed {
-		return unix.EBADF
+	if err := f.begin(); err != nil {
+		return err
 	}
+	defer f.end()
+	d := f.Dev
 	d.kernel.Charge(hw.CostIoctl)
-	if !d.Enter() {
+	if d.unplugged {
 		return errnof(unix.ENODEV, "ioctl on %s", d.driver.Name)
 	}
-	defer d.Exit()
 	if request>>8&0xff != abi.DRMType {
 		return errnof(unix.ENOTTY, "ioctl type %#x", request>>8&0xff)
 	}
-	nr := request & 0xff
-	entry, ok := d.driver.Ioctls[nr]
-	if nr < abi.CommandBase || nr >= 0xa0 {
-		entry, ok = coreIoctls[nr]
-	}
-	if !ok {
-		return errnof(unix.EINVAL, "ioctl number %#x", nr)
+	entry, err := d.driver.lookup(request & 0xff)
+	if err != nil {
+		return err
 	}
 	size := int(request >> 16 & maxIoctlSize)
 	var small [128]byte
@@ -39,19 +37,34 @@ func (f *File) Ioctl(request uint32, arg uint64) error {
 	if n := max(size, entry.Size); n > len(buf) {
 		buf = make([]byte, n)
 	}
-	if request>>30 != abi.IoctlNone {
+	if request>>30&abi.IoctlWrite != 0 {
 		if err := f.user.CopyIn(arg, buf[:size]); err != nil {
 			return err
 		}
 	}
-	clear(buf[size:])
-	err := entry.Fn(f, buf[:entry.Size])
+	err = entry.Fn(f, buf[:entry.Size])
 	if request>>30&abi.IoctlRead != 0 {
-		if fault := f.user.CopyOut(arg, buf[:size]); fault != nil && err == nil {
+		if fault := f.user.CopyOut(arg, buf[:size]); fault != nil {
 			return fault
 		}
 	}
 	return err
+}
+
+// lookup finds an ioctl by number.
+func (d *Driver) lookup(nr uint32) (*Ioctl, error) {
+	var entry *Ioctl
+	if nr >= abi.CommandBase && nr < abi.CommandEnd {
+		if e, ok := d.Ioctls[nr]; ok {
+			entry = &e
+		}
+	} else {
+		entry = coreIoctls[nr]
+	}
+	if entry == nil {
+		return nil, errnof(unix.EINVAL, "ioctl number %#x", nr)
+	}
+	return entry, nil
 }
 
 // requires wraps an ioctl that a feature must be claimed for.
@@ -69,7 +82,7 @@ func refuse(errno unix.Errno) func(*File, []byte) error {
 }
 
 // coreIoctls is what the framework serves for every driver.
-var coreIoctls map[uint32]Ioctl
+var coreIoctls [256]*Ioctl
 
 func init() {
 	sync := func(name string, size int, fn func(*File, []byte) error) Ioctl {
@@ -78,7 +91,7 @@ func init() {
 	gem := func(name string, size int, fn func(*File, []byte) error) Ioctl {
 		return Ioctl{name, size, requires(FeatureGEM, fn)}
 	}
-	coreIoctls = map[uint32]Ioctl{
+	for nr, entry := range map[uint32]Ioctl{
 		abi.NrVersion:           {"VERSION", abi.SizeOf[abi.VersionInfo](), version},
 		abi.NrGetUnique:         {"GET_UNIQUE", 16, refuse(unix.EINVAL)},
 		abi.NrGetMagic:          {"GET_MAGIC", 4, refuse(unix.EINVAL)},
@@ -97,6 +110,8 @@ func init() {
 		abi.NrSyncobjTimeSignal: sync("SYNCOBJ_TIMELINE_SIGNAL", abi.SizeOf[abi.SyncobjTimelineArray](), syncobjTimelineSignal),
 		abi.NrSyncobjQuery:      sync("SYNCOBJ_QUERY", abi.SizeOf[abi.SyncobjTimelineArray](), syncobjQuery),
 		abi.NrSyncobjTransfer:   sync("SYNCOBJ_TRANSFER", abi.SizeOf[abi.SyncobjTransfer](), syncobjTransfer),
+	} {
+		coreIoctls[nr] = &entry
 	}
 }
 

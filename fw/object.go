@@ -15,10 +15,9 @@ type Object struct {
 	// Private is the driver's part.
 	Private any
 
-	refs    int
-	handles int // open handles, in all files
-	offset  uint64
-	funcs   ObjectFuncs
+	refs   int
+	offset uint64
+	funcs  ObjectFuncs
 }
 
 // ObjectFuncs is what the driver does for its objects.
@@ -63,12 +62,12 @@ func (o *Object) MmapOffset() uint64 { return o.offset }
 
 // CreateHandle gives the object a handle in the file, which holds a reference.
 func (f *File) CreateHandle(o *Object) (uint32, error) {
-	h, err := f.objects.add(o)
+	h, err := f.objects.add(o.Get())
 	if err != nil {
+		o.Put()
 		return 0, err
 	}
-	o.Get()
-	o.handles++
+	f.handles[o]++
 	return h, nil
 }
 
@@ -83,10 +82,11 @@ func (f *File) Object(handle uint32) (*Object, error) {
 
 // closeHandle drops what a handle held; it is out of the table already.
 func (f *File) closeHandle(o *Object) {
-	o.handles--
-	last := f.objects.find(func(x *Object) bool { return x == o }) == 0
-	if fn := f.Dev.driver.CloseObject; fn != nil && last {
-		fn(f, o)
+	if f.handles[o]--; f.handles[o] == 0 {
+		delete(f.handles, o)
+		if fn := f.Dev.driver.CloseObject; fn != nil {
+			fn(f, o)
+		}
 	}
 	o.Put()
 }
@@ -101,8 +101,22 @@ func gemClose(f *File, arg []byte) error {
 	return nil
 }
 
-// Mmap maps length bytes of the object at a fake offset.
-func (f *File) Mmap(offset uint64, length int64) (Mapping, error) {
+// VMA is a program's mapping of a buffer, which it keeps alive until Unmap,
+// beyond the handle and the file. When the device is unplugged accesses fail
+// with EIO, as a program would get SIGBUS.
+type VMA struct {
+	o      *Object
+	view   Mapping
+	length int64
+}
+
+// Mmap maps length bytes of the object at a fake offset of BO_INFO. EINVAL: no
+// such object, or more bytes than it has; EACCES: the file has no handle of it;
+// ENODEV: the device is gone.
+func (f *File) Mmap(offset uint64, length int64) (*VMA, error) {
+	if f.closed {
+		return nil, unix.EBADF
+	}
 	if f.Dev.unplugged {
 		return nil, errnof(unix.ENODEV, "mmap")
 	}
@@ -110,10 +124,59 @@ func (f *File) Mmap(offset uint64, length int64) (Mapping, error) {
 	if o == nil || length <= 0 || length > o.Size {
 		return nil, errnof(unix.EINVAL, "mmap of %d bytes at offset %#x", length, offset)
 	}
-	if f.objects.find(func(x *Object) bool { return x == o }) == 0 {
+	if f.handles[o] == 0 {
 		return nil, errnof(unix.EACCES, "mmap of another file's buffer")
 	}
-	return o.funcs.Mapping(o)
+	view, err := o.funcs.Mapping(o)
+	if err != nil {
+		return nil, err
+	}
+	return &VMA{o.Get(), view, length}, nil
+}
+
+// Unmap ends the mapping (munmap). Slices from Bytes must not be used any more.
+func (v *VMA) Unmap() {
+	if v.o != nil {
+		v.o.Put()
+		v.o = nil
+	}
+}
+
+func (v *VMA) check(p []byte, off int64) error {
+	switch {
+	case v.o == nil || off < 0 || off > v.length || int64(len(p)) > v.length-off:
+		return errnof(unix.EFAULT, "%d bytes at %d of a mapping of %d", len(p), off, v.length)
+	case v.o.Dev.unplugged:
+		return errnof(unix.EIO, "mapping of a device that is gone")
+	}
+	return nil
+}
+
+// ReadAt implements Mapping.
+func (v *VMA) ReadAt(p []byte, off int64) (int, error) {
+	if err := v.check(p, off); err != nil {
+		return 0, err
+	}
+	return v.view.ReadAt(p, off)
+}
+
+// WriteAt implements Mapping.
+func (v *VMA) WriteAt(p []byte, off int64) (int, error) {
+	if err := v.check(p, off); err != nil {
+		return 0, err
+	}
+	return v.view.WriteAt(p, off)
+}
+
+// Bytes implements Mapping.
+func (v *VMA) Bytes() []byte {
+	if v.o == nil || v.o.Dev.unplugged {
+		return nil
+	}
+	if b := v.view.Bytes(); b != nil {
+		return b[:v.length]
+	}
+	return nil
 }
 
 // offsets hands out fake mmap offsets.

@@ -36,12 +36,11 @@ type Scheduler struct {
 	kernel   hw.Kernel
 	backend  Backend
 	credits  int
-	inUse    int
 	entities []*Entity
 	turn     int
 	work     hw.WaitQueue
-	stopped  bool // between Stop and Start
-	ended    bool
+	stopped  bool   // between Stop and Start
+	ended    error  // End was called: every job ends with it
 	running  []*Job // on hardware, oldest first
 }
 
@@ -57,14 +56,14 @@ type Entity struct {
 	sched    *Scheduler
 	priority int
 	queue    []*Job
-	killed   error // jobs end with it
-	idle     hw.WaitQueue
-	pending  int // pushed and not finished
+	killed   error        // jobs end with it
+	changed  hw.WaitQueue // a job has ended
+	pending  int          // pushed and not finished
 }
 
 // NewEntity adds a stream.
 func (s *Scheduler) NewEntity(priority int) *Entity {
-	e := &Entity{sched: s, priority: priority, idle: s.kernel.NewWaitQueue()}
+	e := &Entity{sched: s, priority: priority, changed: s.kernel.NewWaitQueue()}
 	s.entities = append(s.entities, e)
 	return e
 }
@@ -81,7 +80,6 @@ type Job struct {
 	deps      []*Fence
 	hardware  *Fence
 	stopTimer func() bool
-	started   bool
 }
 
 // NewJob returns a job that is not armed.
@@ -103,6 +101,13 @@ func (j *Job) Entity() *Entity { return j.entity }
 func (j *Job) Push() {
 	e := j.entity
 	e.pending++
+	if e.sched.ended != nil {
+		e.Kill(e.sched.ended)
+	}
+	if e.killed != nil {
+		j.finish(e.killed)
+		return
+	}
 	e.queue = append(e.queue, j)
 	for _, f := range j.deps {
 		f.OnSignal(e.sched.work.WakeAll)
@@ -135,7 +140,14 @@ func (e *Entity) Killed() error { return e.killed }
 // Flush waits until nothing of the entity is pending.
 func (e *Entity) Flush() {
 	for e.pending > 0 {
-		e.idle.Wait("jobs to end")
+		e.changed.Wait("jobs to end")
+	}
+}
+
+// AwaitRoom waits until fewer than n jobs are pending.
+func (e *Entity) AwaitRoom(n int) {
+	for e.pending >= n {
+		e.changed.Wait("room for another job")
 	}
 }
 
@@ -152,7 +164,7 @@ func (e *Entity) Close() {
 
 // loop is the scheduler's thread.
 func (s *Scheduler) loop() {
-	for !s.ended {
+	for s.ended == nil {
 		j := s.next()
 		if j == nil {
 			s.work.Wait("a job")
@@ -164,7 +176,7 @@ func (s *Scheduler) loop() {
 
 // next takes the first ready job of the highest priority, in turn among equals.
 func (s *Scheduler) next() *Job {
-	if s.stopped || s.inUse >= s.credits {
+	if s.stopped || len(s.running) >= s.credits {
 		return nil
 	}
 	best := -1
@@ -197,19 +209,16 @@ func (e *Entity) ready() bool {
 }
 
 func (s *Scheduler) run(j *Job) {
-	if err := j.entity.killed; err != nil {
-		j.finish(err)
-		return
-	}
-	s.inUse++
 	s.running = append(s.running, j)
-	j.started = true
 	hardware, err := s.backend.Run(j)
 	if err != nil {
 		s.end(j, err)
 		return
 	}
 	j.hardware = hardware
+	if s.ended != nil { // while the backend was at it
+		hardware.Signal(s.ended)
+	}
 	if j.TimeoutNS > 0 && !hardware.Done() {
 		s.watch(j)
 	}
@@ -236,7 +245,6 @@ func (s *Scheduler) end(j *Job, err error) {
 			break
 		}
 	}
-	s.inUse--
 	j.finish(err)
 	s.work.WakeAll()
 }
@@ -245,9 +253,8 @@ func (j *Job) finish(err error) {
 	e := j.entity
 	j.Finished.Signal(err)
 	e.sched.backend.Free(j)
-	if e.pending--; e.pending == 0 {
-		e.idle.WakeAll()
-	}
+	e.pending--
+	e.changed.WakeAll()
 }
 
 // Stop keeps new jobs from hardware, for a reset.
@@ -262,15 +269,20 @@ func (s *Scheduler) Start() {
 // Running returns the jobs on hardware, oldest first.
 func (s *Scheduler) Running() []*Job { return append([]*Job(nil), s.running...) }
 
-// End ends the thread and every job: those on hardware with err by signalling
-// their hardware fence.
+// End ends the thread and every job, those on hardware too: it no longer runs
+// them.
 func (s *Scheduler) End(err error) {
-	s.ended = true
-	for _, e := range s.entities {
+	if s.ended != nil {
+		return
+	}
+	s.ended = err
+	for _, e := range append([]*Entity(nil), s.entities...) {
 		e.Kill(err)
 	}
 	for _, j := range s.Running() {
-		j.hardware.Signal(err)
+		if j.hardware != nil {
+			j.hardware.Signal(err)
+		}
 	}
 	s.work.WakeAll()
 }

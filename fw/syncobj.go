@@ -1,23 +1,29 @@
 package fw
 
 import (
-	"math"
 	"sort"
 
 	"github.com/presi-sim/presi/hw"
 )
 
 // Syncobj is a container of fences that programs share: a binary one holds one
-// fence; a timeline holds fences at rising points. A point is signalled when
-// its fence and all before it are.
+// fence, a timeline fences at rising points. A point is signalled when its fence
+// and all before it are (drm_syncobj and dma_fence_chain).
 type Syncobj struct {
-	kernel  hw.Kernel
-	refs    int
-	fence   *Fence  // binary
-	points  []point // timeline, by value
-	last    uint64  // highest point ever submitted
-	reached uint64  // highest point below which everything is signalled
-	waiters hw.WaitQueue
+	kernel   hw.Kernel
+	now      *payload
+	watchers watchers
+}
+
+// payload is what a syncobj holds. A wait keeps the one it has found, as a
+// kernel's keeps the fence, when Reset or Attach put another in its place.
+type payload struct {
+	of       *Syncobj
+	fence    *Fence // binary
+	timeline bool
+	points   []point // not reached yet, by value
+	last     uint64  // highest point ever submitted
+	reached  uint64  // everything up to it is signalled
 }
 
 type point struct {
@@ -25,78 +31,128 @@ type point struct {
 	fence *Fence
 }
 
-// NewSyncobj returns one with a reference.
-func NewSyncobj(k hw.Kernel) *Syncobj {
-	return &Syncobj{kernel: k, refs: 1, waiters: k.NewWaitQueue()}
+// watcher is told of changes.
+type watcher struct{ changed func() }
+
+// watchers is who is told.
+type watchers []*watcher
+
+func (w *watchers) add(x *watcher) { *w = append(*w, x) }
+
+func (w *watchers) remove(x *watcher) {
+	for i, y := range *w {
+		if x == y {
+			*w = append((*w)[:i], (*w)[i+1:]...)
+			return
+		}
+	}
 }
 
-// Get takes a reference.
-func (s *Syncobj) Get() *Syncobj { s.refs++; return s }
+// NewSyncobj returns one that holds nothing.
+func NewSyncobj(k hw.Kernel) *Syncobj {
+	s := &Syncobj{kernel: k}
+	s.now = &payload{of: s}
+	return s
+}
 
-// Put drops a reference.
-func (s *Syncobj) Put() { s.refs-- }
-
-// Attach puts a fence in: value 0 replaces the binary fence, else it is added
-// as a point of the timeline. A point not above the last one is added as the
-// kernel adds it: it takes the last one's place in order.
+// Attach puts a fence in: value 0 replaces everything by it, else it is added as
+// a point of the timeline. A point that is not above the last one takes the last
+// one's value, behind it.
 func (s *Syncobj) Attach(value uint64, f *Fence) {
 	if value == 0 {
-		s.fence, s.points = f, nil
+		s.now = &payload{of: s, fence: f}
 	} else {
-		s.last = max(s.last, value)
-		s.points = append(s.points, point{s.last, f})
-		s.points[len(s.points)-1].value = max(value, s.last)
-		s.fence = f
+		s.now.attach(value, f)
 	}
-	f.OnSignal(s.advance)
-	s.waiters.WakeAll()
+	f.OnSignal(s.now.advance)
+	s.changed()
 }
 
-// Reset takes the fence out.
-func (s *Syncobj) Reset() { s.fence, s.points, s.last, s.reached = nil, nil, 0, 0 }
-
-// advance moves the payload over points whose fences, and all before, are signalled.
-func (s *Syncobj) advance() {
-	n := 0
-	for n < len(s.points) && s.points[n].fence.Done() {
-		s.reached = s.points[n].value
-		n++
-	}
-	s.points = append(s.points[:0], s.points[n:]...)
-	s.waiters.WakeAll()
-}
+// Reset takes everything out.
+func (s *Syncobj) Reset() { s.now = &payload{of: s} }
 
 // Payload returns the timeline's reached point, and the last one submitted.
-func (s *Syncobj) Payload() (reached, submitted uint64) { return s.reached, s.last }
+func (s *Syncobj) Payload() (reached, submitted uint64) { return s.now.reached, s.now.last }
 
-// At returns a fence for a point: nil when nothing has been submitted for it.
-// A point that has passed gives a signalled fence.
-func (s *Syncobj) At(value uint64) *Fence {
-	if value == 0 {
-		return s.fence
+// At returns a fence for a point (0: for everything there is): nil when nothing
+// has been submitted for it.
+func (s *Syncobj) At(value uint64) *Fence { return s.now.at(value) }
+
+func (s *Syncobj) changed() {
+	for _, w := range append([]*watcher(nil), s.watchers...) {
+		w.changed()
 	}
-	if value <= s.reached {
-		return SignaledFence(s.kernel)
-	}
-	i := sort.Search(len(s.points), func(i int) bool { return s.points[i].value >= value })
-	if i == len(s.points) {
-		return nil
-	}
-	return s.chain(i)
 }
 
-// chain is signalled when points 0 to i are.
-func (s *Syncobj) chain(i int) *Fence {
-	if i == 0 {
-		return s.points[0].fence
+func (p *payload) attach(value uint64, f *Fence) {
+	if p.fence != nil { // the timeline begins behind it
+		p.points = append(p.points, point{0, p.fence})
+		p.fence = nil
 	}
-	all := NewFence(s.kernel)
+	p.timeline = true
+	p.last = max(p.last, value)
+	p.points = append(p.points, point{p.last, f})
+}
+
+// advance moves the payload over points whose fences, and all before, are signalled.
+func (p *payload) advance() {
+	n := 0
+	for n < len(p.points) && p.points[n].fence.Done() {
+		n++
+		if v := p.points[n-1].value; n == len(p.points) || p.points[n].value > v {
+			p.reached = v
+		}
+	}
+	p.points = append(p.points[:0], p.points[n:]...)
+	p.of.changed()
+}
+
+// state reports whether a fence was submitted for a point, and whether it is
+// signalled.
+func (p *payload) state(value uint64) (submitted, signalled bool) {
+	switch {
+	case p.timeline && value == 0:
+		return true, len(p.points) == 0
+	case p.timeline:
+		return value <= p.last, value <= p.reached
+	case value == 0 && p.fence != nil:
+		return true, p.fence.Done()
+	}
+	return false, false
+}
+
+func (p *payload) at(value uint64) *Fence {
+	submitted, signalled := p.state(value)
+	switch {
+	case !submitted:
+		return nil
+	case p.fence != nil:
+		return p.fence
+	case signalled:
+		return SignaledFence(p.of.kernel)
+	case value == 0:
+		return p.chain(len(p.points) - 1)
+	}
+	// The last of the points with the value that is the first not below it.
+	i := sort.Search(len(p.points), func(i int) bool { return p.points[i].value >= value })
+	for i+1 < len(p.points) && p.points[i+1].value == p.points[i].value {
+		i++
+	}
+	return p.chain(i)
+}
+
+// chain is signalled when points 0 to i are, with the first of their errors.
+func (p *payload) chain(i int) *Fence {
+	if i == 0 {
+		return p.points[0].fence
+	}
+	all := NewFence(p.of.kernel)
 	left := i + 1
 	var err error
-	for _, p := range s.points[:i+1] {
-		p.fence.OnSignal(func() {
+	for _, pt := range p.points[:i+1] {
+		pt.fence.OnSignal(func() {
 			if err == nil {
-				err = p.fence.Err()
+				err = pt.fence.Err()
 			}
 			if left--; left == 0 {
 				all.Signal(err)
@@ -105,6 +161,3 @@ func (s *Syncobj) chain(i int) *Fence {
 	}
 	return all
 }
-
-// forever is an absolute time that does not come.
-const forever = math.MaxInt64

@@ -32,11 +32,9 @@ func syncobjDestroy(f *File, arg []byte) error {
 	if a.Flags != 0 {
 		return errnof(unix.EINVAL, "SYNCOBJ_DESTROY pad %#x", a.Flags)
 	}
-	s, err := f.syncobjs.remove(a.Handle)
-	if err != nil {
+	if _, err := f.syncobjs.remove(a.Handle); err != nil {
 		return errnof(unix.EINVAL, "SYNCOBJ_DESTROY of handle %d", a.Handle)
 	}
-	s.Put()
 	return nil
 }
 
@@ -75,89 +73,101 @@ func (f *File) syncobjArray(handles, points uint64, count uint32) ([]*Syncobj, [
 func syncobjWait(f *File, arg []byte) error {
 	a := abi.Load[abi.SyncobjWait](arg)
 	const known = abi.SyncobjWaitAll | abi.SyncobjWaitForSubmit | abi.SyncobjWaitDeadline
-	if a.Flags&^known != 0 || a.Pad != 0 {
+	if a.Flags&^known != 0 {
 		return errnof(unix.EINVAL, "SYNCOBJ_WAIT flags %#x", a.Flags)
 	}
 	first, err := f.waitSyncobjs(a.Handles, 0, a.Count, a.Flags, a.TimeoutNS)
+	if err != nil {
+		return err
+	}
 	a.FirstSignaled = first
 	abi.Store(arg, &a)
-	return err
+	return nil
 }
 
 func syncobjTimelineWait(f *File, arg []byte) error {
 	a := abi.Load[abi.SyncobjTimelineWait](arg)
 	const known = abi.SyncobjWaitAll | abi.SyncobjWaitForSubmit | abi.SyncobjWaitAvailable | abi.SyncobjWaitDeadline
-	if a.Flags&^known != 0 || a.Pad != 0 {
+	if a.Flags&^known != 0 {
 		return errnof(unix.EINVAL, "SYNCOBJ_TIMELINE_WAIT flags %#x", a.Flags)
 	}
 	first, err := f.waitSyncobjs(a.Handles, a.Points, a.Count, a.Flags, a.TimeoutNS)
+	if err != nil {
+		return err
+	}
 	a.FirstSignaled = first
 	abi.Store(arg, &a)
-	return err
+	return nil
 }
 
-// waitSyncobjs waits until all points are signalled, or the first of them;
-// ETIME when the absolute time passes. A point for which nothing is submitted
-// is EINVAL unless the caller waits for the submission too.
+// waitSyncobjs waits until all points are signalled, or any of them, and
+// returns the first that is; ETIME when the absolute time passes. A point for
+// which nothing is submitted is EINVAL unless the caller waits for that too.
 func (f *File) waitSyncobjs(handles, points uint64, count, flags uint32, until int64) (uint32, error) {
 	objs, values, err := f.syncobjArray(handles, points, count)
 	if err != nil {
 		return 0, err
 	}
+	w := syncWait{objs: objs, values: values, found: make([]*payload, len(objs)), flags: flags}
+	done, err := w.look()
+	if done || err != nil {
+		return w.first, err
+	}
+	w.flags |= abi.SyncobjWaitForSubmit // what is missing was allowed to be
 	k := f.Kernel()
-	slept := false
-	for {
-		ready, first := 0, -1
-		var pending *Fence
-		missing := -1
-		for i, s := range objs {
-			fence := s.At(values[i])
-			switch {
-			case fence == nil:
-				if flags&(abi.SyncobjWaitForSubmit|abi.SyncobjWaitAvailable) == 0 {
-					return 0, errnof(unix.EINVAL, "nothing is submitted for syncobj %d of the wait", i)
-				}
-				missing = i
-				continue
-			case fence.Done() || flags&abi.SyncobjWaitAvailable != 0:
-				ready++
-				if first < 0 {
-					first = i
-				}
-			default:
-				pending = fence
-			}
+	q := k.NewWaitQueue()
+	woken := &watcher{q.WakeAll}
+	for _, s := range objs {
+		s.watchers.add(woken)
+	}
+	defer func() {
+		for _, s := range objs {
+			s.watchers.remove(woken)
 		}
-		all := flags&abi.SyncobjWaitAll != 0
-		if all && ready == len(objs) || !all && ready > 0 {
-			if slept {
-				k.Charge(hw.CostWake)
-			}
-			return uint32(max(first, 0)), nil
-		}
-		slept = true
-		if !waitAny(k, objs, pending, missing, all, until) {
+	}()
+	for !done {
+		inTime := q.WaitUntil("fences of syncobjs", until)
+		if done, _ = w.look(); !done && !inTime {
 			return 0, unix.ETIME
 		}
 	}
+	k.Charge(hw.CostWake)
+	return w.first, nil
 }
 
-// waitAny sleeps until something the wait depends on may have changed.
-func waitAny(k hw.Kernel, objs []*Syncobj, pending *Fence, missing int, all bool, until int64) bool {
-	if len(objs) == 1 || all {
-		if missing >= 0 {
-			return objs[missing].waiters.WaitUntil("a fence to be submitted", until)
+// syncWait is what a program waits for.
+type syncWait struct {
+	objs   []*Syncobj
+	values []uint64
+	found  []*payload // where the point was submitted
+	flags  uint32
+	first  uint32 // signalled
+}
+
+// look reports whether the wait is over.
+func (w *syncWait) look() (done bool, err error) {
+	const lenient = abi.SyncobjWaitForSubmit | abi.SyncobjWaitAvailable
+	ready := 0
+	for i, s := range w.objs {
+		if w.found[i] == nil {
+			if submitted, _ := s.now.state(w.values[i]); submitted {
+				w.found[i] = s.now
+			} else if w.flags&lenient == 0 {
+				return false, errnof(unix.EINVAL, "nothing is submitted for syncobj %d of the wait", i)
+			} else {
+				continue
+			}
 		}
-		return pending.Wait(until) == nil
-	}
-	q := k.NewWaitQueue()
-	for _, s := range objs {
-		s.waiters.WakeAll()
-		if f := s.fence; f != nil {
-			f.OnSignal(q.WakeAll)
+		if _, signalled := w.found[i].state(w.values[i]); signalled || w.flags&abi.SyncobjWaitAvailable != 0 {
+			if ready++; ready == 1 {
+				w.first = uint32(i)
+			}
 		}
 	}
-	return q.WaitUntil("any of several fences", until)
+	if w.flags&abi.SyncobjWaitAll != 0 {
+		return ready == len(w.objs), nil
+	}
+	return ready > 0, nil
 }
 
 func syncobjReset(f *File, arg []byte) error {
@@ -238,14 +248,35 @@ func syncobjTransfer(f *File, arg []byte) error {
 	if err != nil {
 		return err
 	}
-	fence := src.At(a.SrcPoint)
-	for fence == nil {
+	if submitted, _ := src.now.state(a.SrcPoint); !submitted {
 		if a.Flags&abi.SyncobjWaitForSubmit == 0 {
 			return errnof(unix.EINVAL, "nothing is submitted for point %d", a.SrcPoint)
 		}
-		src.waiters.Wait("a fence to transfer")
-		fence = src.At(a.SrcPoint)
+		if err := f.awaitSubmit(src, a.SrcPoint); err != nil {
+			return err
+		}
 	}
-	dst.Attach(a.DstPoint, fence)
+	dst.Attach(a.DstPoint, src.At(a.SrcPoint))
 	return nil
+}
+
+// submitTimeout is how long TRANSFER waits for a fence to be submitted, in ns
+// (DRM_SYNCOBJ_WAIT_FOR_SUBMIT_TIMEOUT).
+const submitTimeout = 5e9
+
+func (f *File) awaitSubmit(s *Syncobj, value uint64) error {
+	k := f.Kernel()
+	q := k.NewWaitQueue()
+	woken := &watcher{q.WakeAll}
+	s.watchers.add(woken)
+	defer s.watchers.remove(woken)
+	until := k.Now() + submitTimeout
+	for {
+		if submitted, _ := s.now.state(value); submitted {
+			return nil
+		}
+		if !q.WaitUntil("a fence to be submitted", until) {
+			return unix.ETIME
+		}
+	}
 }

@@ -6,6 +6,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw"
 )
 
 // client is the driver's state of an open file: a context with its mappings and
@@ -14,9 +15,12 @@ type client struct {
 	d      *Device
 	file   *fw.File
 	space  *space
+	lock   hw.Mutex // over making mappings
 	mapped map[*fw.Object]*view
 	queues []*queue // by number − 1; nil when destroyed
-	dead   error    // the context was killed
+	// unmaps counts mappings on their way out; gone wakes who waits for them.
+	unmaps int
+	gone   hw.WaitQueue
 }
 
 // view is a buffer in a client's address space. Handles and jobs hold it.
@@ -34,11 +38,13 @@ func open(f *fw.File) error {
 	if err != nil {
 		return err
 	}
-	f.Private = &client{d: d, file: f, space: s, mapped: map[*fw.Object]*view{}}
+	f.Private = &client{d: d, file: f, space: s, mapped: map[*fw.Object]*view{},
+		lock: d.bus.NewMutex(), gone: d.bus.NewWaitQueue()}
 	return nil
 }
 
-// postClose ends the file's jobs, then takes its context away.
+// postClose ends the file's jobs, then takes its context away, and with it all
+// mappings at once.
 func postClose(f *fw.File) {
 	c := f.Private.(*client)
 	for _, q := range c.queues {
@@ -46,10 +52,15 @@ func postClose(f *fw.File) {
 			q.close()
 		}
 	}
-	for _, v := range c.views() {
-		c.unmap(v)
+	for c.unmaps > 0 {
+		c.gone.Wait("buffers to be unmapped")
 	}
-	c.space.destroy()
+	c.space.detach()
+	for _, v := range c.views() {
+		delete(c.mapped, v.o)
+		v.o.Put()
+	}
+	c.space.free()
 }
 
 // views returns the mappings in order of address.
@@ -69,19 +80,22 @@ func (c *client) views() []*view {
 // deviceOf returns the driver's device of a file.
 func deviceOf(f *fw.File) *Device { return f.Dev.Private.(*Device) }
 
-// view returns the buffer's place in the client's address space, mapping it
-// there first if need be.
+// view returns the place of a buffer that the file has a handle of in the
+// client's address space, mapping it there first if need be. The caller is
+// inside a section.
 func (c *client) view(o *fw.Object) (*view, error) {
+	if v := c.mapped[o]; v != nil {
+		v.closed = false
+		return v, nil
+	}
+	c.lock.Lock()
+	defer c.lock.Unlock()
 	if v := c.mapped[o]; v != nil {
 		return v, nil
 	}
 	b := o.Private.(*bo)
-	va, err := c.space.reserve(b.size)
+	va, err := c.space.mapNew(b.phys(), b.size, b.permissions())
 	if err != nil {
-		return nil, err
-	}
-	if err := c.space.mapRange(va, b.phys(), b.size, b.permissions()); err != nil {
-		c.space.va.Give(va, b.size)
 		return nil, err
 	}
 	v := &view{o: o.Get(), va: va}
@@ -89,14 +103,16 @@ func (c *client) view(o *fw.Object) (*view, error) {
 	return v, nil
 }
 
-// closeObject is the end of the last handle: jobs that run keep the mapping.
+// closeObject is the end of the last handle: jobs that run keep the mapping. A
+// file that closes takes its mappings away in postClose.
 func closeObject(f *fw.File, o *fw.Object) {
 	c := f.Private.(*client)
 	v := c.mapped[o]
-	if v == nil {
+	if v == nil || f.Closed() {
 		return
 	}
 	if v.closed = true; v.use == 0 {
+		c.forget(v)
 		c.unmap(v)
 	}
 }
@@ -104,25 +120,30 @@ func closeObject(f *fw.File, o *fw.Object) {
 // release ends a job's use of a buffer. It runs in interrupt threads, so the
 // wait for the device's TLBs has a thread of its own.
 func (c *client) release(v *view) {
-	if v.use--; v.use == 0 && v.closed {
-		c.d.bus.Spawn("presi unmap", false, func() {
-			if v.use == 0 && c.mapped[v.o] == v {
-				c.unmap(v)
-			}
-		})
+	if v.use--; v.use > 0 || !v.closed || c.mapped[v.o] != v {
+		return
 	}
+	c.forget(v)
+	c.d.bus.Spawn("presi unmap", false, func() { c.unmap(v) })
 }
 
-// unmap takes a buffer out of the address space.
+// forget takes a mapping out of the client's books; unmap follows.
+func (c *client) forget(v *view) {
+	delete(c.mapped, v.o)
+	c.unmaps++
+}
+
+// unmap takes a forgotten mapping out of the address space.
 func (c *client) unmap(v *view) {
-	b := v.o.Private.(*bo)
+	size := v.o.Private.(*bo).size
 	if c.d.Enter() {
-		c.space.unmapRange(v.va, b.size)
+		c.space.unmapRange(v.va, size)
 		c.d.Exit()
 	}
-	c.space.va.Give(v.va, b.size)
-	delete(c.mapped, v.o)
+	c.space.va.Give(v.va, size)
 	v.o.Put()
+	c.unmaps--
+	c.gone.WakeAll()
 }
 
 // queue looks a queue up.

@@ -8,7 +8,6 @@
 package npudrv
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -49,7 +48,6 @@ type Device struct {
 
 const (
 	faultRingLog2 = 6
-	faultRecord   = 32
 	tableShare    = 16 // 1/16 of BAR2's window holds page tables
 	minTables     = 1 << 20
 	dmaBits       = 52
@@ -76,24 +74,24 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 	}
 	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex()}
 	base.Private = d
-	for _, step := range []func() error{d.enable, d.identify, d.boot, d.initMemory, d.initFaults, d.initInterrupts, d.initRings, d.Register} {
+	for _, step := range []func() error{d.enable, d.identify, d.boot, d.resetCompute, d.initMemory, d.initFaults, d.initInterrupts, d.initRings, d.Register} {
 		if err := step(); err != nil {
-			d.Put() // runs the managed actions
+			d.Unbind()
+			d.Put()
 			return nil, fmt.Errorf("probe of %s: %w", bus.Address(), err)
 		}
 	}
 	return d, nil
 }
 
-// Remove unbinds the driver: no program gets in any more, pending fences end
-// with ENODEV, the hardware is quiet. Memory goes when the last file closes.
+// Remove unbinds the driver: no program gets in any more, the hardware is quiet,
+// pending fences end with ENODEV. What files hold goes when they are closed.
 func (d *Device) Remove() {
 	d.Unplug()
-	for _, r := range d.rings {
-		r.sched.End(unix.ENODEV)
-		d.write(r.reg(regQCtrl), 0)
+	if err := d.resetCompute(); err != nil {
+		d.log("presi %s: remove: %v", d.Address, err)
 	}
-	d.bus.ConfigWrite(pciCommand, 2, 0)
+	d.Unbind()
 	d.Put()
 }
 
@@ -111,7 +109,7 @@ func (d *Device) enable() error {
 		return fmt.Errorf("device %08x is not %04x:%04x: %w", id, abi.VendorID, abi.DeviceID, unix.ENODEV)
 	}
 	d.bus.ConfigWrite(pciCommand, 2, commandMemory|commandMaster)
-	d.Manage("disable device", func() { d.bus.ConfigWrite(pciCommand, 2, 0) })
+	d.ManageBound("bus mastering", func() { d.bus.ConfigWrite(pciCommand, 2, 0) })
 	if err := d.bus.SetDMAMask(dmaBits); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.EIO)
 	}
@@ -142,10 +140,14 @@ func (d *Device) identify() error {
 	return nil
 }
 
-// timeScale stretches time-outs on slow platforms: silicon answers in real
-// time, emulation and simulation need not.
+// timeScale stretches time-outs where the device is slower than its clock says.
+// An emulator's clock is the wall's; in simulation the clock that time-outs are
+// measured by is the device's own.
 func (d *Device) timeScale() int64 {
-	return [...]int64{abi.PlatformSilicon: 1, abi.PlatformEmulation: 100, abi.PlatformSimulation: 1}[d.info.Platform&3%3]
+	if d.info.Platform == abi.PlatformEmulation {
+		return 100
+	}
+	return 1
 }
 
 // bootTimeout is what silicon gets, in ns.
@@ -211,12 +213,12 @@ func (d *Device) programMMU() {
 }
 
 func (d *Device) initFaults() error {
-	ring, err := d.bus.AllocDMA(faultRecord << faultRingLog2)
+	ring, err := d.bus.AllocDMA(abi.FaultSize << faultRingLog2)
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
 	}
 	d.faults = ring
-	d.Manage("fault ring", func() { d.bus.FreeDMA(ring) })
+	d.ManageBound("fault ring", func() { d.bus.FreeDMA(ring) })
 	d.programMMU()
 	return nil
 }
@@ -227,7 +229,8 @@ func (d *Device) initInterrupts() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, unix.ENOSPC)
 	}
-	d.Manage("interrupts", d.bus.FreeVectors)
+	d.ManageBound("interrupts", d.bus.FreeVectors)
+	d.ManageBound("interrupt mask", func() { d.write(regMask, 0) })
 	if err := d.bus.RequestIRQ(abi.VectorEvents, "presi-events", d.events); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.EIO)
 	}
@@ -260,10 +263,10 @@ func (d *Device) readFaults() {
 	const mask = 1<<faultRingLog2 - 1
 	tail := d.read(regFaultTail) & mask
 	for ; d.faultSeq&mask != tail; d.faultSeq++ {
-		p := d.faults.Bytes[(d.faultSeq&mask)*faultRecord:]
-		w := binary.LittleEndian.Uint64(p)
-		d.log("presi %s: fault cause %d, context %d, address %#x", d.Address,
-			w&0xfff, w>>12&0xfffff, binary.LittleEndian.Uint64(p[16:]))
+		p := d.faults.Bytes[(d.faultSeq&mask)*abi.FaultSize:]
+		var r abi.Fault
+		r.Decode(p)
+		d.log("presi %s: %s", d.Address, r)
 		d.faultLog++
 	}
 	d.write(regFaultHead, d.faultSeq&mask)

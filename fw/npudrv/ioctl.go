@@ -11,13 +11,24 @@ import (
 
 // ioctls is the driver's part of the uAPI.
 var ioctls = map[uint32]fw.Ioctl{
-	abi.NrQuery:        {Name: "QUERY", Size: abi.SizeOf[abi.Query](), Fn: query},
-	abi.NrBOCreate:     {Name: "BO_CREATE", Size: abi.SizeOf[abi.BOCreate](), Fn: boCreate},
-	abi.NrBOInfo:       {Name: "BO_INFO", Size: abi.SizeOf[abi.BOInfo](), Fn: boInfo},
+	abi.NrQuery:        {Name: "QUERY", Size: abi.SizeOf[abi.Query](), Fn: inside(query)},
+	abi.NrBOCreate:     {Name: "BO_CREATE", Size: abi.SizeOf[abi.BOCreate](), Fn: inside(boCreate)},
+	abi.NrBOInfo:       {Name: "BO_INFO", Size: abi.SizeOf[abi.BOInfo](), Fn: inside(boInfo)},
 	abi.NrQueueCreate:  {Name: "QUEUE_CREATE", Size: abi.SizeOf[abi.QueueCreate](), Fn: queueCreate},
 	abi.NrQueueDestroy: {Name: "QUEUE_DESTROY", Size: abi.SizeOf[abi.QueueDestroy](), Fn: queueDestroy},
 	abi.NrSubmit:       {Name: "SUBMIT", Size: abi.SizeOf[abi.Submit](), Fn: submit},
 	abi.NrQueueStatus:  {Name: "QUEUE_STATUS", Size: abi.SizeOf[abi.QueueStatus](), Fn: queueStatus},
+}
+
+// inside makes an ioctl that touches the hardware a section.
+func inside(fn func(*fw.File, []byte) error) func(*fw.File, []byte) error {
+	return func(f *fw.File, arg []byte) error {
+		if !f.Dev.Enter() {
+			return unix.ENODEV
+		}
+		defer f.Dev.Exit()
+		return fn(f, arg)
+	}
 }
 
 // query answers with a struct: the size alone for a null pointer, else the
@@ -97,6 +108,7 @@ func boCreate(f *fw.File, arg []byte) error {
 		return err
 	}
 	if a.Handle, err = f.CreateHandle(o); err != nil {
+		c.forget(v)
 		c.unmap(v)
 		return err
 	}

@@ -37,14 +37,19 @@ type job struct {
 	length   uint32
 	views    []*view
 	hardware *fw.Fence
+	progress uint32 // of the ring, when a time-out looked
+	looked   bool
 }
 
 // Limits of a submission.
 const (
 	maxBOs         = 1 << 16
 	maxSyncs       = 1 << 10
-	maxQueues      = 256 // of a file
-	defaultTimeout = 2e9 // ns on silicon
+	maxQueues      = 256  // of a file
+	maxPending     = 1024 // jobs of a queue
+	defaultTimeout = 2e9  // ns on silicon
+	minTimeout     = 1e6
+	maxTimeout     = 60e9
 )
 
 func queueCreate(f *fw.File, arg []byte) error {
@@ -54,6 +59,9 @@ func queueCreate(f *fw.File, arg []byte) error {
 	if a.Engine >= abi.NumEngines || a.Priority >= fw.NumPriorities || a.Flags != 0 || a.Pad != 0 || a.CoreMask&^all != 0 {
 		return fmt.Errorf("QUEUE_CREATE engine %d, priority %d, cores %#x of %#x, flags %#x: %w",
 			a.Engine, a.Priority, a.CoreMask, all, a.Flags, unix.EINVAL)
+	}
+	if a.Priority == fw.PriorityRealtime && !f.Privileged {
+		return fmt.Errorf("QUEUE_CREATE with realtime priority without CAP_SYS_NICE: %w", unix.EACCES)
 	}
 	q := &queue{client: c, cores: a.CoreMask, ring: c.d.ringFor(a.Engine, a.Priority)}
 	slot := -1
@@ -125,25 +133,44 @@ func submit(f *fw.File, arg []byte) error {
 	if err != nil {
 		return err
 	}
-	switch {
-	case a.Flags&^uint32(abi.SubmitNonblock) != 0, a.Offset%16 != 0, a.Length%16 != 0,
-		a.Length == 0 || a.Length > abi.MaxCommandBytes, a.NumBOs > maxBOs, a.NumInSyncs > maxSyncs, a.NumOutSync > maxSyncs:
+	if a.Flags&^uint32(abi.SubmitNonblock) != 0 || a.Offset%16 != 0 || a.Length%16 != 0 || a.Length == 0 ||
+		a.Length > abi.MaxCommandBytes || a.NumBOs > maxBOs || a.NumInSyncs > maxSyncs || a.NumOutSync > maxSyncs {
 		return fmt.Errorf("SUBMIT flags %#x, offset %d, length %d, %d buffers, %d+%d syncs: %w",
 			a.Flags, a.Offset, a.Length, a.NumBOs, a.NumInSyncs, a.NumOutSync, unix.EINVAL)
+	}
+	if q.entity.Pending() >= maxPending {
+		if a.Flags&abi.SubmitNonblock != 0 {
+			return unix.EAGAIN
+		}
+		q.entity.AwaitRoom(maxPending)
+	}
+	if !c.d.Enter() {
+		return unix.ENODEV
+	}
+	defer c.d.Exit()
+	if err := q.accepts(); err != nil {
+		return err
+	}
+	return q.arm(f, &a, arg)
+}
+
+// accepts reports why the queue takes no jobs.
+func (q *queue) accepts() error {
+	switch {
 	case q.entity.Killed() != nil:
-		return fmt.Errorf("queue %d: its context was killed: %w", a.Queue, unix.ECANCELED)
-	case c.d.resets.State == resetWedged:
+		return fmt.Errorf("queue %d: its context was killed: %w", q.number, unix.ECANCELED)
+	case q.client.d.resets.State == resetWedged:
 		return fmt.Errorf("SUBMIT on a wedged device: %w", unix.EIO)
-	case a.Flags&abi.SubmitNonblock != 0 && q.entity.Queued() >= maxQueued:
-		return unix.EAGAIN
 	}
-	j := &job{Job: q.entity.NewJob(), client: c, queue: q, length: uint32(a.Length)}
+	return nil
+}
+
+// arm makes the job, or nothing.
+func (q *queue) arm(f *fw.File, a *abi.Submit, arg []byte) error {
+	j := &job{Job: q.entity.NewJob(), client: q.client, queue: q, length: uint32(a.Length)}
 	j.Private = j
-	j.TimeoutNS = int64(a.TimeoutNS)
-	if j.TimeoutNS <= 0 {
-		j.TimeoutNS = defaultTimeout * c.d.timeScale()
-	}
-	if err := j.resolve(f, &a); err != nil {
+	j.TimeoutNS = q.client.d.timeout(a.TimeoutNS)
+	if err := j.resolve(f, a); err != nil {
 		j.drop()
 		return err
 	}
@@ -155,17 +182,22 @@ func submit(f *fw.File, arg []byte) error {
 	q.submitted++
 	j.seqno = q.submitted
 	j.Finished.Seqno = j.seqno
+	a.Seqno = j.seqno
+	abi.Store(arg, a)
 	for _, s := range out {
 		s.obj.Attach(s.point, j.Finished)
 	}
 	j.Push()
-	a.Seqno = j.seqno
-	abi.Store(arg, &a)
 	return nil
 }
 
-// maxQueued is when a nonblocking SUBMIT gives up.
-const maxQueued = 1024
+// timeout is what a job gets: what it asks for, within bounds.
+func (d *Device) timeout(ns uint64) int64 {
+	if ns == 0 {
+		ns = defaultTimeout
+	}
+	return int64(min(max(ns, minTimeout), maxTimeout)) * d.timeScale()
+}
 
 // resolve looks up everything the job names: buffers, commands, dependencies.
 func (j *job) resolve(f *fw.File, a *abi.Submit) error {

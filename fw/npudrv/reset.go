@@ -19,9 +19,8 @@ const (
 // resetTimeout is what silicon gets, in ns.
 const resetTimeout = 100e6
 
-// TimedOut implements fw.Backend: a job that makes progress gets more time; one
-// that hangs costs a reset. Only its own queue is killed; what else was on the
-// device runs again.
+// TimedOut implements fw.Backend: a job that makes progress gets more time, and
+// so does one that waits behind another. One that hangs costs a reset.
 func (r *ring) TimedOut(fj *fw.Job) (more bool) {
 	d := r.d
 	if !d.Enter() {
@@ -32,53 +31,79 @@ func (r *ring) TimedOut(fj *fw.Job) (more bool) {
 	if fj.Finished.Done() {
 		return false
 	}
-	progress := d.read(r.reg(regQProgress))
-	if progress != r.progress {
-		r.progress = progress
-		return true
-	}
 	j := fj.Private.(*job)
 	if len(r.flying) > 0 && r.flying[0] != j {
-		return true // it only waits behind another
+		return true
 	}
-	d.recover(j)
+	progress := d.read(r.reg(regQProgress))
+	if !j.looked || progress != j.progress {
+		j.looked, j.progress = true, progress
+		return true
+	}
+	d.recover(r, j)
 	return false
 }
 
-// recover resets engines, queues and TLBs, ends the guilty job and starts what
-// else was on the device once more.
-func (d *Device) recover(guilty *job) {
+// recover ends a job that hangs: its queue is killed, its ring is reset, and
+// what waited behind it is pushed again. When the ring cannot be reset alone,
+// the whole compute part is.
+func (d *Device) recover(r *ring, guilty *job) {
 	d.resetLock.Lock()
 	defer d.resetLock.Unlock()
-	if guilty.Finished.Done() {
-		return // another thread has recovered
+	if guilty.Finished.Done() || d.resets.State == resetWedged {
+		return // another thread was faster
 	}
-	d.log("presi %s: job %d of queue %d hangs: reset", d.Address, guilty.seqno, guilty.queue.number)
+	d.log("presi %s: job %d of queue %d of client %d hangs: reset", d.Address, guilty.seqno, guilty.queue.number, guilty.client.file.ID)
 	d.resets.State = resetBusy
+	guilty.queue.guilty = true
+	r.sched.Stop()
+	guilty.queue.entity.Kill(fw.ErrCanceled)
+	hung := fmt.Errorf("job %d made no progress: %w", guilty.seqno, unix.ETIME)
+	if err := d.reset(abi.ResetQueue | r.index<<8); err != nil {
+		d.log("presi %s: ring %d: %v", d.Address, r.index, err)
+		d.recoverAll(guilty, hung)
+		return
+	}
+	d.resets.EngineResets++
+	d.hasReset()
+	r.restart(guilty, hung, nil)
+}
+
+// recoverAll resets engines, queues and TLBs. What had begun on other rings is
+// lost, as nobody knows how far it came: running it again could apply it twice.
+func (d *Device) recoverAll(guilty *job, hung error) {
+	begun := map[uint64]bool{}
 	for _, r := range d.rings {
 		r.sched.Stop()
+		if s := d.read(r.reg(regQState)); s == abi.QueueRunning || s == abi.QueueWaiting {
+			begun[r.key(d.read64(r.reg(regQSeqno)))] = true
+		}
 	}
-	err := d.resetCompute()
-	d.resets.ResetCount++
-	d.resets.LastResetNS = uint64(d.bus.Now())
-	d.resets.LastError = -int32(unix.ETIME)
-	guilty.queue.guilty = true
-	hung := fmt.Errorf("job %d made no progress: %w", guilty.seqno, unix.ETIME)
-	guilty.queue.entity.Kill(fw.ErrCanceled)
-	if err != nil {
+	if err := d.resetCompute(); err != nil {
 		d.wedge(err)
 		return
 	}
-	d.resets.State = resetOK
+	d.hasReset()
 	for _, r := range d.rings {
-		r.restart(guilty, hung)
+		r.restart(guilty, hung, begun)
 	}
 }
 
-// resetCompute runs the device's reset and programs again what it has lost.
-func (d *Device) resetCompute() error {
-	d.write(regResetCtrl, abi.ResetCompute)
-	err := d.poll("reset", resetTimeout*d.timeScale(), 10_000, func() (bool, error) {
+// key names a ring's entry in the whole device.
+func (r *ring) key(seqno uint64) uint64 { return seqno*abi.MaxQueues + uint64(r.index) }
+
+// hasReset counts a reset that succeeded.
+func (d *Device) hasReset() {
+	d.resets.State = resetOK
+	d.resets.ResetCount++
+	d.resets.LastResetNS = uint64(d.bus.Now())
+	d.resets.LastError = -int32(unix.ETIME)
+}
+
+// reset runs one of the device's resets to its end.
+func (d *Device) reset(domain uint32) error {
+	d.write(regResetCtrl, domain)
+	return d.poll("reset", resetTimeout*d.timeScale(), 10_000, func() (bool, error) {
 		switch d.read(regResetStatus) & 3 {
 		case abi.ResetDone:
 			return true, nil
@@ -87,37 +112,51 @@ func (d *Device) resetCompute() error {
 		}
 		return false, nil
 	})
-	if err == nil {
-		d.invSeqno, d.faultSeq = 0, 0
-		d.programMMU()
-	}
-	return err
 }
 
-// restart enables the ring again and pushes its jobs, the guilty one apart and
-// those of its queue, which end.
-func (r *ring) restart(guilty *job, hung error) {
+// resetCompute resets engines, queues and TLBs and programs again what the
+// device MMU has lost.
+func (d *Device) resetCompute() error {
+	d.mmuLock.Lock()
+	defer d.mmuLock.Unlock()
+	if err := d.reset(abi.ResetCompute); err != nil {
+		return err
+	}
+	d.invSeqno, d.faultSeq = 0, 0
+	if d.tables != nil {
+		d.programMMU()
+	}
+	return nil
+}
+
+// restart enables the ring again and pushes its jobs, those apart that end: the
+// guilty one, those of its queue, and those that had begun.
+func (r *ring) restart(guilty *job, hung error, begun map[uint64]bool) {
+	r.reap() // what had completed before the reset
 	flying := r.flying
 	r.flying = nil
 	r.start()
-	r.sched.Start()
 	for _, j := range flying {
 		switch {
 		case j == guilty:
 			j.hardware.Signal(hung)
 		case j.queue == guilty.queue:
 			j.hardware.Signal(fw.ErrCanceled)
+		case begun[r.key(j.hwSeqno)]:
+			j.hardware.Signal(fmt.Errorf("job %d was ended by the reset for another: %w", j.seqno, unix.EIO))
 		default:
 			r.flying = append(r.flying, j)
 			r.push(j)
 		}
 	}
+	r.sched.Start()
 }
 
 // wedge gives the device up: every job ends with EIO.
 func (d *Device) wedge(err error) {
 	d.log("presi %s: the device is lost: %v", d.Address, err)
 	d.resets.State = resetWedged
+	d.resets.LastError = -int32(unix.EIO)
 	for _, r := range d.rings {
 		flying := r.flying
 		r.flying = nil

@@ -23,10 +23,8 @@ type ring struct {
 	produced uint32 // entries written since ENABLE
 	consumed uint32 // completions read since ENABLE
 	seqno    uint64 // last one given out
-	epoch    uint16
 	flying   []*job // by order of submission
 	sched    *fw.Scheduler
-	progress uint32 // when a time-out last looked
 }
 
 // ringCredits bounds the jobs that sit in a ring: one runs, one is fetched
@@ -61,19 +59,32 @@ func (r *ring) init() (err error) {
 	if r.sq, err = d.bus.AllocDMA(abi.SubmissionSize << r.log2); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
 	}
-	d.Manage("submission ring", func() { d.bus.FreeDMA(r.sq) })
+	d.ManageBound("submission ring", func() { d.bus.FreeDMA(r.sq) })
 	if r.cq, err = d.bus.AllocDMA(abi.CompletionSize << r.log2); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
 	}
-	d.Manage("completion ring", func() { d.bus.FreeDMA(r.cq) })
+	d.ManageBound("completion ring", func() { d.bus.FreeDMA(r.cq) })
 	r.vector = 1 + int(r.index)
 	if r.vector >= d.vectors {
 		r.vector = max(0, d.vectors-1)
 	}
 	r.sched = fw.NewScheduler(d.bus, fmt.Sprintf("presi-ring%d", r.index), min(ringCredits, 1<<r.log2), r)
 	r.start()
-	d.Manage("ring", func() { r.sched.End(unix.ENODEV) })
+	d.ManageBound("ring", r.stop)
 	return nil
+}
+
+// stop ends the ring's jobs and the device's use of its memory.
+func (r *ring) stop() {
+	r.sched.End(unix.ENODEV)
+	r.d.write(r.reg(regQCtrl), 0)
+	err := r.d.poll("queue to stop", resetTimeout*r.d.timeScale(), 1000, func() (bool, error) {
+		s := r.d.read(r.reg(regQState))
+		return s == abi.QueueDisabled || s == ^uint32(0), nil
+	})
+	if err != nil {
+		r.d.log("presi %s: ring %d: %v", r.d.Address, r.index, err)
+	}
 }
 
 // start programs and enables the queue on fresh rings.
@@ -110,6 +121,9 @@ func (r *ring) Run(fj *fw.Job) (*fw.Fence, error) {
 		return nil, unix.ENODEV
 	}
 	defer d.Exit()
+	if d.resets.State == resetWedged {
+		return nil, unix.EIO
+	}
 	j := fj.Private.(*job)
 	r.seqno++
 	j.hwSeqno = r.seqno
@@ -142,26 +156,30 @@ func (d *Device) completions(vector int) {
 	}
 }
 
-// complete reads completions by their phase bit and ends their jobs.
+// complete ends the jobs that are completed and tells the queue.
 func (r *ring) complete() {
-	first := r.consumed
-	failed := false
+	some, failed := r.reap()
+	if some {
+		r.d.write(r.bell(bellCQHead), r.consumed)
+	}
+	if failed {
+		r.d.write(r.reg(regQCtrl), ctrlEnable|ctrlResume)
+	}
+}
+
+// reap reads completions by their phase bit and ends their jobs.
+func (r *ring) reap() (some, failed bool) {
 	for {
 		slot := r.consumed & (1<<r.log2 - 1)
 		var c abi.Completion
 		c.Decode(r.cq.Bytes[slot*abi.CompletionSize:])
 		if phase := r.consumed>>r.log2&1 == 0; c.Phase != phase {
-			break
+			return some, failed
 		}
 		r.consumed++
+		some = true
 		failed = failed || c.Status != abi.StatusOK
 		r.end(&c)
-	}
-	if r.consumed != first {
-		r.d.write(r.bell(bellCQHead), r.consumed)
-	}
-	if failed {
-		r.d.write(r.reg(regQCtrl), ctrlEnable|ctrlResume)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/alloc"
 )
@@ -28,6 +29,7 @@ type space struct {
 	d    *Device
 	asid uint32
 	va   *alloc.Ranges
+	lock hw.Mutex // over the tables
 	root *table
 }
 
@@ -39,7 +41,7 @@ type table struct {
 }
 
 func (d *Device) newSpace() (*space, error) {
-	s := &space{d: d, va: alloc.New(vaStart, vaEnd)}
+	s := &space{d: d, va: alloc.New(vaStart, vaEnd), lock: d.bus.NewMutex()}
 	for asid, used := range d.asids {
 		if !used {
 			s.asid = uint32(asid)
@@ -49,19 +51,15 @@ func (d *Device) newSpace() (*space, error) {
 	if s.asid == 0 {
 		return nil, fmt.Errorf("all %d contexts are in use: %w", d.maxASID, unix.ENOSPC)
 	}
+	d.asids[s.asid] = true
 	root, err := d.newTable()
 	if err != nil {
+		d.asids[s.asid] = false
 		return nil, err
 	}
 	s.root = root
-	d.asids[s.asid] = true
-	s.bind()
+	s.setContext(&abi.Context{Valid: true, Mode: abi.ModeSv48, Root: root.at | abi.DeviceBit})
 	return s, nil
-}
-
-// bind writes the context table's entry.
-func (s *space) bind() {
-	s.setContext(&abi.Context{Valid: true, Mode: abi.ModeSv48, Root: s.root.at | abi.DeviceBit})
 }
 
 func (s *space) setContext(c *abi.Context) {
@@ -70,14 +68,18 @@ func (s *space) setContext(c *abi.Context) {
 	s.d.bus.WriteBAR(abi.BARMemory, s.d.contexts+uint64(s.asid)*abi.ContextSize, p[:])
 }
 
-// destroy takes the context away. On a device that is gone only the
-// bookkeeping is left to do.
-func (s *space) destroy() {
+// detach takes the context from the device: nothing reaches memory by it any
+// more. A device that is gone needs no telling.
+func (s *space) detach() {
 	if s.d.Enter() {
 		s.setContext(&abi.Context{})
 		s.d.invalidate(s.asid, 0, 0)
 		s.d.Exit()
 	}
+}
+
+// free gives tables and ASID of a detached context back.
+func (s *space) free() {
 	s.d.freeTables(s.root)
 	s.d.asids[s.asid] = false
 }
@@ -107,8 +109,9 @@ const (
 	mapExec  = abi.PTEExecute
 )
 
-// reserve takes n bytes of context addresses, aligned so that large pages fit.
-func (s *space) reserve(n uint64) (uint64, error) {
+// mapNew maps n bytes at context addresses that are free, aligned so that large
+// pages fit.
+func (s *space) mapNew(phys, n, bits uint64) (va uint64, err error) {
 	align := uint64(bigPage)
 	if n >= hugePage {
 		align = hugePage
@@ -117,12 +120,19 @@ func (s *space) reserve(n uint64) (uint64, error) {
 	if !ok {
 		return 0, fmt.Errorf("context addresses for %d bytes: %w", n, unix.ENOSPC)
 	}
+	if err := s.mapRange(va, phys, n, bits); err != nil {
+		s.unmapRange(va, n)
+		s.va.Give(va, n)
+		return 0, err
+	}
 	return va, nil
 }
 
 // mapRange maps n bytes at va to physical addresses from phys on, with the
 // largest pages that fit.
 func (s *space) mapRange(va, phys, n, bits uint64) error {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	for n > 0 {
 		var err error
 		var step uint64
@@ -150,11 +160,18 @@ func (s *space) mapRange(va, phys, n, bits uint64) error {
 // unmapRange clears what mapRange has mapped and waits until the device has
 // forgotten it.
 func (s *space) unmapRange(va, n uint64) {
+	s.clear(va, n)
+	s.d.invalidate(s.asid, va, n)
+}
+
+func (s *space) clear(va, n uint64) {
+	s.lock.Lock()
+	defer s.lock.Unlock()
 	for at := va; at < va+n; {
 		t, level, index := s.leaf(at)
 		step := uint64(1) << (12 + 9*level)
 		if t == nil {
-			at += step
+			at += step - at%step
 			continue
 		}
 		count := 1
@@ -164,7 +181,6 @@ func (s *space) unmapRange(va, n uint64) {
 		s.write(t, index, count, func(int) uint64 { return 0 })
 		at += step * uint64(count)
 	}
-	s.d.invalidate(s.asid, va, n)
 }
 
 func index(va uint64, level int) int { return int(va>>(12+9*level)) & (entryCount - 1) }
@@ -222,8 +238,8 @@ func (d *Device) invalidate(asid uint32, va, n uint64) {
 	d.write(regInvASID, asid)
 	d.writePair(regInvAddrLo, regInvAddrHi, va)
 	d.writePair(regInvSizeLo, regInvSizeHi, n)
-	d.write(regInvCmd, 1)
 	d.invSeqno++
+	d.write(regInvCmd, 1)
 	err := d.poll("TLB invalidation", invalidateTimeout*d.timeScale(), 1000, func() (bool, error) {
 		return int32(d.read(regInvDone)-d.invSeqno) >= 0, nil
 	})

@@ -1,6 +1,9 @@
 package abi
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"fmt"
+)
 
 var le = binary.LittleEndian
 
@@ -109,4 +112,42 @@ func (c *Completion) Decode(p []byte) {
 		Status: Status(le.Uint16(p[24:])), Epoch: le.Uint16(p[26:]),
 		Phase: w>>31 != 0, Offset: w &^ (1 << 31),
 	}
+}
+
+// FaultSize is the size of a record of the fault ring.
+const FaultSize = 32
+
+// Fault is a record of the fault ring: the format of the RISC-V IOMMU's fault
+// queue (section 4.2), with the context in PID and 0 as device.
+type Fault struct {
+	Cause uint16 // bits 11:0
+	ASID  uint32 // PID, bits 31:12, when Valid
+	Valid bool   // PV, bit 32
+	Priv  bool   // bit 33
+	Type  uint8  // TTYP, bits 39:34: 1 fetch, 2 read, 3 write
+	Addr  uint64 // iotval, offset 16
+}
+
+// Encode lays f out in p[:32].
+func (f *Fault) Encode(p []byte) {
+	clear(p[:FaultSize])
+	w := uint64(f.Cause&0xfff) | uint64(f.ASID&0xfffff)<<12 | uint64(f.Type&0x3f)<<34
+	if f.Valid {
+		w |= 1 << 32
+	}
+	if f.Priv {
+		w |= 1 << 33
+	}
+	put64(p, w, 0, f.Addr)
+}
+
+// Decode reads p[:32].
+func (f *Fault) Decode(p []byte) {
+	w := le.Uint64(p)
+	*f = Fault{Cause: uint16(w & 0xfff), ASID: uint32(w >> 12 & 0xfffff), Valid: w>>32&1 != 0, Priv: w>>33&1 != 0,
+		Type: uint8(w >> 34 & 0x3f), Addr: le.Uint64(p[16:])}
+}
+
+func (f Fault) String() string {
+	return fmt.Sprintf("fault cause %d (type %d) of context %d at address %#x", f.Cause, f.Type, f.ASID, f.Addr)
 }

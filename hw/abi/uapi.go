@@ -18,8 +18,12 @@ const (
 	NrQueueStatus  = CommandBase + 6
 )
 
-// CommandBase is the first number of a driver's own ioctls (DRM_COMMAND_BASE).
-const CommandBase = 0x40
+// A driver's own ioctls have the numbers from CommandBase to below CommandEnd
+// (DRM_COMMAND_BASE, DRM_COMMAND_END).
+const (
+	CommandBase = 0x40
+	CommandEnd  = 0xa0
+)
 
 // Types of QUERY.
 const (
