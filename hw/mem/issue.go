@@ -48,14 +48,19 @@ func (c *channel) advance(t int64) {
 	}
 }
 
-// wake prepares an idle channel for an arrival at tick t: the refreshes of its
-// idle time are due.
+// wake prepares a channel for an arrival at tick t.
 func (c *channel) wake(t int64) {
 	if c.next == never {
-		c.refresher.skip(c, t)
-		c.next = c.refresher.next
+		c.wakeForRefresh(t)
 	}
 	c.next = min(c.next, t)
+}
+
+// wakeForRefresh makes an idle channel catch up with the refreshes of its
+// idle time, up to tick t.
+func (c *channel) wakeForRefresh(t int64) {
+	c.refresher.skip(c, t)
+	c.next = c.refresher.next
 }
 
 // issue sends a command at tick t.

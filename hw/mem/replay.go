@@ -107,7 +107,9 @@ func (r *replay) offer(c *channel, i int64, at coord, t int64) bool {
 
 // bring decides everything up to tick t, refreshes of idle time included.
 func (c *channel) bring(t int64) {
-	c.wake(t)
+	if c.next == never {
+		c.wakeForRefresh(t)
+	}
 	c.advance(t)
 }
 
