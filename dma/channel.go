@@ -50,16 +50,23 @@ func (ch *channel) init(d *Engine, index int, source hw.Source, start, read, wri
 	}
 }
 
-// begin takes a copy and starts it after the start-up time.
-func (ch *channel) begin(c *hw.Copy) {
+// begin takes a copy and starts it after the start-up time. What the copy had to
+// wait is owed to what the channel's copy before it was bound by.
+func (ch *channel) begin(c *hw.Copy, since sim.Time) {
 	ch.job = c
 	ch.walk = newWalk(c)
 	ch.began = ch.d.e.Now()
+	lead := hw.Bill{hw.Queue: ch.d.cfg.Startup}
+	blocker := hw.Queue
+	if ch.bill.Total() > 0 {
+		blocker = ch.bill.Bound()
+	}
+	lead[blocker] += ch.began - since
 	ch.failed, ch.aborted, ch.bill = hw.Result{}, false, hw.Bill{}
 	ch.free = ch.free[:0]
 	for i := range ch.slots {
 		ch.free = append(ch.free, i)
-		ch.slots[i].bill = hw.Bill{hw.Queue: ch.d.cfg.Startup}
+		ch.slots[i].bill = lead
 	}
 	ch.inFlight = 1 // the start itself
 	ch.d.e.After(ch.d.cfg.Startup, sim.Call{H: ch.start, Arg: uint64(ch.index)})

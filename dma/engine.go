@@ -27,12 +27,18 @@ type Engine struct {
 	cfg      Config
 	port     hw.Target
 	channels []channel
-	waiting  []*hw.Copy
+	waiting  []waiting
 	arbiter  sim.Handler
 	armed    bool
 	halted   bool
 	idle     sim.Call // fired when halted and nothing runs
 	stats    Stats
+}
+
+// waiting is a copy that no channel has taken.
+type waiting struct {
+	c     *hw.Copy
+	since sim.Time
 }
 
 // New returns the engines. Channel i issues its requests to port as source
@@ -61,7 +67,7 @@ func (d *Engine) Stats() Stats { return d.stats }
 
 // Copy implements hw.Copier.
 func (d *Engine) Copy(c *hw.Copy) {
-	d.waiting = append(d.waiting, c)
+	d.waiting = append(d.waiting, waiting{c, d.e.Now()})
 	d.arm()
 }
 
@@ -81,23 +87,24 @@ func (d *Engine) dispatch() {
 	}
 	for i := range d.channels {
 		if ch := &d.channels[i]; ch.job == nil && len(d.waiting) > 0 {
-			ch.begin(d.take())
+			w := d.take()
+			ch.begin(w.c, w.since)
 		}
 	}
 }
 
 // take removes the first copy by priority, queue and arrival.
-func (d *Engine) take() *hw.Copy {
+func (d *Engine) take() waiting {
 	best := 0
-	for i, c := range d.waiting {
-		b := d.waiting[best]
+	for i := range d.waiting {
+		c, b := d.waiting[i].c, d.waiting[best].c
 		if c.Priority > b.Priority || c.Priority == b.Priority && c.Queue < b.Queue {
 			best = i
 		}
 	}
-	c := d.waiting[best]
+	w := d.waiting[best]
 	d.waiting = append(d.waiting[:best], d.waiting[best+1:]...)
-	return c
+	return w
 }
 
 // Halt implements hw.Resetter: running copies issue nothing more and end as
@@ -105,10 +112,10 @@ func (d *Engine) take() *hw.Copy {
 func (d *Engine) Halt(done sim.Call) {
 	d.halted = true
 	d.idle = done
-	waiting := d.waiting
+	left := d.waiting
 	d.waiting = nil
-	for _, c := range waiting {
-		d.finish(c, hw.Result{Code: uint16(abi.StatusAborted)})
+	for _, w := range left {
+		d.finish(w.c, hw.Result{Code: uint16(abi.StatusAborted)})
 	}
 	for i := range d.channels {
 		d.channels[i].abort()

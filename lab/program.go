@@ -96,8 +96,18 @@ func (r *run) open() (err error) {
 	return err
 }
 
-// constant reports a tensor that is uploaded once.
+// constant reports a tensor of the weights' buffer.
 func constant(t *workload.Tensor) bool { return t.Role == workload.Weight || t.Role == workload.Param }
+
+// perInference lists what every inference copies to the device; a cache stays there.
+func (r *run) perInference() (ids []workload.TensorID) {
+	for _, id := range r.g.Inputs {
+		if r.g.Tensors[id].Role != workload.Cache {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
 
 // place gives every tensor its address: constants in one buffer, the rest in
 // another, and room in host memory for the larger of weights and inputs.
@@ -164,31 +174,70 @@ func (r *run) staged(id workload.TensorID) ([]byte, error) {
 // kernels are computed, control data always.
 func (r *run) wanted(t *workload.Tensor) bool { return !r.o.TimingOnly || t.Role == workload.Index }
 
-// uploadWeights copies the constants to the device, on all copy channels.
+// uploadWeights copies the constants to the device, on all copy channels, and
+// then what caches hold from earlier runs.
 func (r *run) uploadWeights() error {
 	p := &r.p
-	if p.weights.bytes == 0 {
-		return nil
-	}
-	for i := range r.g.Tensors {
-		t := &r.g.Tensors[i]
-		if !constant(t) || !r.wanted(t) {
-			continue
+	if p.weights.bytes > 0 {
+		for i := range r.g.Tensors {
+			if !constant(&r.g.Tensors[i]) {
+				continue
+			}
+			if err := r.stage(workload.TensorID(i)); err != nil {
+				return err
+			}
 		}
-		b, err := r.staged(workload.TensorID(i))
-		if err != nil {
+		c := p.queue.Commands()
+		p.spread(c, p.weights.Addr, p.staging.Addr, p.weights.bytes)
+		if err := r.uploaded(c, p.weights.bytes); err != nil {
 			return err
 		}
-		workload.Fill(*t, r.o.Seed, b)
 	}
+	return r.uploadCaches()
+}
+
+func (r *run) uploadCaches() error {
+	p := &r.p
 	c := p.queue.Commands()
-	p.spread(c, p.weights.Addr, p.staging.Addr, p.weights.bytes)
-	r.upload = p.weights.bytes
+	var bytes int64
+	for _, id := range r.g.Inputs {
+		t := r.g.Tensor(id)
+		if t.Role != workload.Cache {
+			continue
+		}
+		if err := r.stage(id); err != nil {
+			return err
+		}
+		c.CopyBytes(r.address(id), p.staging.Addr+uint64(p.offsets[id]), uint64(t.Bytes()))
+		bytes += t.Bytes()
+	}
+	if bytes == 0 {
+		return nil
+	}
+	return r.uploaded(c, bytes)
+}
+
+// stage writes a tensor's contents into host memory, if they matter.
+func (r *run) stage(id workload.TensorID) error {
+	t := r.g.Tensor(id)
+	if !r.wanted(&t) {
+		return nil
+	}
+	b, err := r.staged(id)
+	if err == nil {
+		workload.Fill(t, r.o.Seed, b)
+	}
+	return err
+}
+
+// uploaded submits copies of the setup and waits for them.
+func (r *run) uploaded(c *rt.Commands, bytes int64) error {
+	r.upload += bytes
 	ticket, err := r.submit(c, jobInfo{row: -1})
 	if err != nil {
 		return err
 	}
-	return p.queue.Wait(ticket, math.MaxInt64)
+	return r.p.queue.Wait(ticket, math.MaxInt64)
 }
 
 // spread copies a range by one packet a channel.
@@ -232,14 +281,21 @@ func (r *run) plan() {
 		p.images = datasetSize(r.g.Dataset)
 		p.inferences = (p.images + r.g.Batch - 1) / r.g.Batch
 	}
-	r.rows = append(r.rows, Layer{Name: "inputs", Op: "copy", Shape: fmt.Sprintf("%d tensors", len(r.g.Inputs))})
+	r.rows = append(r.rows, Layer{Name: "inputs", Op: "copy", Shape: tensors(len(r.perInference()))})
 	for i := range r.g.Ops {
 		o := &r.g.Ops[i]
 		r.rows = append(r.rows, Layer{Name: o.Name, Op: o.Kind.String(), Shape: o.Shape()})
 	}
-	r.rows = append(r.rows, Layer{Name: "outputs", Op: "copy", Shape: fmt.Sprintf("%d tensors", len(r.g.Outputs))})
+	r.rows = append(r.rows, Layer{Name: "outputs", Op: "copy", Shape: tensors(len(r.g.Outputs))})
 	r.bills = make([]hw.Bill, len(r.rows))
 	r.total = p.inferences * len(r.rows)
+}
+
+func tensors(n int) string {
+	if n == 1 {
+		return "1 tensor"
+	}
+	return fmt.Sprintf("%d tensors", n)
 }
 
 // infer runs one inference: inputs in, a job an operator, outputs back.
@@ -248,7 +304,7 @@ func (r *run) infer(n int) error {
 	if err := r.writeInputs(n); err != nil {
 		return err
 	}
-	if err := r.transfer(0, r.g.Inputs, true); err != nil {
+	if err := r.transfer(0, r.perInference(), true); err != nil {
 		return err
 	}
 	for i, c := range p.commands {
@@ -284,7 +340,7 @@ func (r *run) transfer(row int, ids []workload.TensorID, in bool) error {
 
 // writeInputs puts inference n's inputs into host memory.
 func (r *run) writeInputs(n int) error {
-	for _, id := range r.g.Inputs {
+	for _, id := range r.perInference() {
 		t := r.g.Tensor(id)
 		if !r.wanted(&t) {
 			continue
@@ -355,4 +411,3 @@ func (r *run) verify() error {
 	r.verified = &ok
 	return nil
 }
-

@@ -22,7 +22,7 @@ type Report struct {
 	SimTime     sim.Time `json:"sim_time_ps"` // all inferences, from the first submission to the last wake-up
 	Cycles      int64    `json:"cycles"`      // the same in cycles of the cores' clock
 	SetupTime   sim.Time `json:"setup_time_ps"`
-	UploadBytes int64    `json:"upload_bytes"` // weights, copied to the device before the first inference
+	UploadBytes int64    `json:"upload_bytes"` // weights and caches, copied to the device before the first inference
 
 	MACs       int64   `json:"macs"`
 	MACRate    float64 `json:"macs_per_s"`
@@ -128,7 +128,7 @@ func (r *Report) writeTotals(w io.Writer) error {
 	row("machine", "%s", r.Machine)
 	row("workload", "%s, %s, batch %d, %d inference(s)", r.Workload, r.DType, r.Batch, r.Inferences)
 	row("time", "%s, %d cycles", duration(r.SimTime), r.Cycles)
-	row("setup", "%s, of it %s of weights over the link", duration(r.SetupTime), si(float64(r.UploadBytes), "B"))
+	row("setup", "%s, with %s of weights and caches over the link", duration(r.SetupTime), si(float64(r.UploadBytes), "B"))
 	row("rate", "%s of %s peak, array %.1f %% busy with work", si(r.MACRate, "MAC/s"), si(r.PeakRate, "MAC/s"), 100*r.ArrayUtil)
 	row("traffic", "%s, %s of %s memory peak", si(float64(r.Bytes), "B"),
 		si(float64(r.Bytes)/max(r.SimTime.Seconds(), 1e-12), "B/s"), si(r.PeakMemory, "B/s"))
