@@ -30,5 +30,13 @@
 // VDPBF16PS adds pairs and flushes denormals). int8 products accumulate in int32,
 // exact modulo 2³² and the same on every back end.
 //
-// Vector kernels compute in float32 with explicit rounding of every product.
+// Vector kernels compute in float32, every product rounded and sums in sixteen
+// lanes, with the same bits on every back end; math32.go states the errors of the
+// functions.
+//
+// # Back ends
+//
+// The processor is asked once, at start-up: AVX-512 (with VNNI for int8), AVX2 with
+// FMA, or portable Go, which the build tag noasm forces. The assembly is written by
+// internal/gen (go generate). Package ref holds independent reference loops.
 package kern

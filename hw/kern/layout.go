@@ -82,7 +82,7 @@ func (k *Gather) Check() error {
 }
 
 // Parts implements Task.
-func (k *Gather) Parts(workers int) int { return partsOf(workers, k.Rows, 1, k.RowBytes) }
+func (k *Gather) Parts(workers int) int { return partsOf(workers, k.Rows, k.RowBytes, 1) }
 
 // Run implements Task.
 func (k *Gather) Run(part, parts int, _ *Scratch) {

@@ -315,6 +315,28 @@ func TestVectorWorkers(t *testing.T) {
 	eachWorkers(t, &Reduce{Op: Sum, Rows: rows, Cols: cols, X: x.view(), Out: line.view().asColumn()}, line.bytes)
 }
 
+// Elementwise and row kernels may write over an input of the same layout.
+func TestInPlace(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	const rows, cols = 9, 2050
+	for name, task := range map[string]func(x, out View) Task{
+		"unary":   func(x, out View) Task { return &Unary{Op: Tanh, Rows: rows, Cols: cols, X: x, Out: out} },
+		"binary":  func(x, out View) Task { return &Binary{Op: Add, Rows: rows, Cols: cols, X: x, Y: x, Out: out} },
+		"shift":   func(x, out View) Task { return &ScaleShift{Rows: rows, Cols: cols, X: x, Out: out} },
+		"softmax": func(x, out View) Task { return &Softmax{Rows: rows, Cols: cols, Valid: cols, X: x, Out: out} },
+		"norm":    func(x, out View) Task { return &Norm{Rows: rows, Cols: cols, X: x, Out: out, Eps: 1} },
+		"epilogue": func(x, out View) Task {
+			return &Epilogue{Rows: rows, Cols: cols, Acc: x.Data, LDAcc: x.LD, Residual: x, Out: out}
+		},
+	} {
+		x := newMatrix(r, rows, cols, F32)
+		out := View{Data: append([]byte(nil), x.bytes...), LD: x.ld}
+		runTask(t, task(x.view(), out))
+		runTask(t, task(x.view(), x.view()))
+		require.Equal(t, out.Data, x.bytes, name)
+	}
+}
+
 // asColumn takes one row of float32 as a column.
 func (v View) asColumn() View {
 	v.LD = 4
