@@ -5,6 +5,10 @@ import "github.com/presi-sim/presi/hw/abi"
 // opCycles is what starting an operation of the array takes beyond its rows.
 const opCycles = 32
 
+// prefetch is how many tiles of an operand are worth having, one in use and
+// others on their way.
+const prefetch = 4
+
 // plan is a candidate: a tile, an order and a split, and what follows from them.
 type plan struct {
 	m       *machine
@@ -17,6 +21,7 @@ type plan struct {
 	active       int64 // cores that have work
 	mt, nt, kt   int64 // tiles an axis
 	reuse        int64 // output tiles a row of tiles that read the same input
+	tiles        [abi.NumOperands]int64 // of each operand, those met again counted again but for shared weights
 	slot, slots  [abi.NumOperands]int64
 }
 
@@ -61,8 +66,10 @@ func (l *plan) fits() bool {
 		weights = satMul(weights, l.q)
 	}
 	outputs := satMul(l.q, l.mt, l.nt)
-	l.slots = [abi.NumOperands]int64{min(satMul(outputs, l.kt), l.buffers), min(weights, l.buffers),
-		min(outputs, l.buffers), min(outputs, l.buffers)}
+	l.tiles = [abi.NumOperands]int64{satMul(outputs, l.kt), weights, outputs, outputs}
+	for i, n := range l.tiles {
+		l.slots[i] = min(n, l.buffers)
+	}
 	if p.array(l.m, t.m*t.w, t.n, t.k)*l.m.cycles(p) > maxTileCycles/8 {
 		return false
 	}
@@ -116,6 +123,10 @@ func (l *plan) residency() {
 	if l.p.shared && l.q > 1 { // across batches too
 		l.raise(1, satMul(l.nt, l.kt))
 	}
+	if l.buffers > 1 { // ahead of the array, to hide the latency of loads
+		l.raise(1, min(l.tiles[1], prefetch))
+		l.raise(0, min(l.tiles[0], prefetch))
+	}
 }
 
 // raise gives an operand n slots if they fit.
@@ -156,7 +167,7 @@ func (l *plan) estimate() int64 {
 		longest = sum
 	}
 	ends := l.transfer(l.slot[0]+l.slot[1]+l.slot[2]) + 2*l.m.latency + l.epilogue(l.tile.m*l.tile.w, l.tile.n)
-	return longest + (sum-longest)/16 + ends
+	return longest + (sum-longest)/4 + ends
 }
 
 // cycles is what a row of operands takes.

@@ -195,32 +195,6 @@ func describe(k *abi.Kernel) string {
 	return fmt.Sprintf("m %d n %d k %d w %d, order %d split %d, slots %v at %v", k.Tile[0], k.Tile[1], k.Tile[2], k.Tile[3], k.Order, k.Split, k.Buffers, k.Spad)
 }
 
-func TestShow(t *testing.T) {
-	for name, info := range map[string]*abi.DeviceInfo{"tiny": &tiny, "edge": &edge, "dc": &datacenter} {
-		l := rt.NewLibrary(info, rt.Options{})
-		show := func(what string, ks []abi.Kernel, err error) {
-			require.NoError(t, err)
-			for i := range ks {
-				fmt.Println(name, what, describe(&ks[i]))
-			}
-		}
-		ks, err := l.Conv(resnet(1))
-		show("conv3x3", ks, err)
-		ks, err = l.Conv(resnet(8))
-		show("conv3x3x8", ks, err)
-		for _, s := range [][3]int{{1, 768, 768}, {128, 768, 768}, {128, 3072, 768}, {128, 768, 3072}, {3136, 256, 64}, {4096, 4096, 4096}, {1, 50257, 768}, {49, 2048, 512}} {
-			ks, err = l.Gemm(dense(s[0], s[1], s[2], abi.BF16))
-			show(fmt.Sprint("gemm", s), ks, err)
-		}
-		ks, err = l.Vector(&rt.Vector{Op: abi.VecAdd, Rows: 3136, Cols: 256, X: rt.Matrix(1<<20, abi.BF16, 256), Y: rt.Matrix(2<<20, abi.BF16, 256), Out: rt.Matrix(3<<20, abi.BF16, 256)})
-		show("add", ks, err)
-		p := &rt.Pool{Op: abi.VecAvgPool, X: rt.Tensor{Addr: 1 << 20, Type: abi.BF16}, Y: rt.Tensor{Addr: 1 << 20, Type: abi.BF16}}
-		p.Image = rt.Image{N: 1, H: 7, W: 7, C: 2048, P: 1, Q: 1, R: 7, S: 7, Stride: [2]int{1, 1}}
-		ks, err = l.Pool(p)
-		show("avgpool", ks, err)
-	}
-}
-
 func BenchmarkMapper(b *testing.B) {
 	for range b.N {
 		_, err := rt.NewLibrary(&datacenter, rt.Options{}).Gemm(dense(512, 3072, 768, abi.BF16))

@@ -119,7 +119,7 @@ func (s *searcher) refine() {
 		b := s.best
 		s.share(b.split)
 		for _, k := range around(b.tile.k, s.unit(roundUp(ceilDiv(s.m.rows, s.p.r*s.p.s), 16)), s.p.cg) {
-			for _, n := range around(b.tile.n, s.unit(s.m.cols), s.p.fg()) {
+			for _, n := range around(b.tile.n, s.unit(s.m.cols), min(s.p.fg(), s.n)) {
 				s.tile = tile{1, n, k, b.tile.w}
 				if (n < s.p.fg() || s.p.groups == 1) && s.fits() {
 					s.rows()

@@ -1,0 +1,10 @@
+package rt
+
+// Estimates is the sum of the estimates of all products that l has mapped, in
+// cycles.
+func Estimates(l *Library) (cycles int64) {
+	for _, g := range l.m.products {
+		cycles += g.cycles
+	}
+	return cycles
+}
