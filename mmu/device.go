@@ -31,7 +31,6 @@ type Unit struct {
 
 	contextBase uint64
 	contexts    uint32
-	generation  uint64 // grows with each invalidation
 	stale       staleLog
 	jobs        []invalidation
 	stats       deviceStats
@@ -214,9 +213,12 @@ func (u *Unit) key(p *piece) walkKey {
 // every context, whatever asid is.
 func (u *Unit) Invalidate(asid uint16, addr, bytes uint64, all bool, done sim.Call) {
 	u.stats.invalidations++
-	u.dropCaches(asid, addr, bytes, all)
-	u.generation++
-	u.stale.add(u.generation, asid, addr, bytes, all)
+	f := Filter{Tag: uint64(asid), TagMask: ^uint64(0), Addr: addr, Bytes: bytes}
+	if all {
+		f = Filter{}
+	}
+	u.dropCaches(f)
+	u.stale.add(f)
 	part := sim.Call{H: u.invDone, Arg: u.newInvalidation(done)}
 	u.e.After(u.invalidate, part)
 	if u.split.window.advance(part) {
@@ -250,11 +252,7 @@ func (u *Unit) onInvalidated(arg uint64) {
 	}
 }
 
-func (u *Unit) dropCaches(asid uint16, addr, bytes uint64, all bool) {
-	f := Filter{Tag: uint64(asid), TagMask: ^uint64(0), Addr: addr, Bytes: bytes}
-	if all {
-		f = Filter{}
-	}
+func (u *Unit) dropCaches(f Filter) {
 	for _, p := range u.ports {
 		p.lane.l1.Drop(f)
 	}
@@ -272,7 +270,8 @@ func (u *Unit) Halt(done sim.Call) { u.walk.halt(done) }
 // Reset implements hw.Resetter: caches empty, no context table, the fault ring
 // off. Call it when a Halt is done.
 func (u *Unit) Reset() {
-	u.dropCaches(0, 0, 0, true)
+	u.dropCaches(Filter{})
+	u.stale.add(Filter{})
 	u.contextBase, u.contexts = 0, 0
 	u.faults.reset()
 	u.walk.restart()

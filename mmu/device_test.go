@@ -336,6 +336,9 @@ func TestConfigNamesItsKeys(t *testing.T) {
 	require.Len(t, errs, 2)
 	require.ErrorContains(t, errs[0], "mmu.walkers = 0: want a number from 1 to 256")
 	require.ErrorContains(t, errs[1], "mmu.l2_ways = 7: want a number that divides the 512 entries")
+	c = DefaultConfig()
+	c.L2Entries = 17 // two sets of 8 and one left over
+	require.Len(t, c.Validate(), 1)
 	i := DefaultIOMMUConfig()
 	i.IOTLBEntries, i.HitLatency = 0, -1
 	require.Len(t, i.Validate(), 2)

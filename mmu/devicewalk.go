@@ -11,7 +11,7 @@ type deviceWalk struct {
 	u      *Unit
 	req    hw.Request // a copy of the request that missed
 	va     uint64
-	since  uint64 // generation at the start
+	since  uint64 // invalidations before the start
 	ctx    abi.Context
 	cached bool // the context came from the cache
 	walk   Walk
@@ -26,7 +26,7 @@ type deviceWalk struct {
 func (u *Unit) job() walkJob { return &deviceWalk{u: u} }
 
 func (d *deviceWalk) begin(p *piece) {
-	d.req, d.va, d.since = p.sub, p.va, d.u.generation
+	d.req, d.va, d.since = p.sub, p.va, d.u.stale.now
 	d.cause, d.status, d.cached = 0, hw.OK, false
 	d.next = (*deviceWalk).context
 }
@@ -121,7 +121,11 @@ func (d *deviceWalk) walking(op *MemOp) bool {
 }
 
 func (d *deviceWalk) stale() bool {
-	return d.u.stale.covers(d.since, d.u.generation, d.req.ASID, d.va)
+	shift := uint8(everyAddress)
+	if d.status == hw.OK {
+		shift = d.entry.Shift
+	}
+	return d.u.stale.covers(d.since, uint64(d.req.ASID), d.va, shift)
 }
 
 func (d *deviceWalk) fault() hw.Status { return d.status }

@@ -168,7 +168,16 @@ func (j *iommuJob) begin(p *piece) {
 	j.Begin(transactionOf(p.lane, &p.sub, p.va))
 }
 
-func (j *iommuJob) stale() bool      { return j.since != j.c.generation }
+// stale asks by what the walk found; of one that failed nothing is known but
+// its space.
+func (j *iommuJob) stale() bool {
+	shift := uint8(everyAddress)
+	if j.Cause == 0 {
+		shift = j.Shift
+	}
+	return j.c.stale.covers(j.since, j.space.tag, j.t.IOVA, shift)
+}
+
 func (j *iommuJob) fault() hw.Status { return j.Status }
 func (j *iommuJob) install()         { j.fill() }
 

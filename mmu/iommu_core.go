@@ -30,8 +30,8 @@ type iommuCore struct {
 	ddt     *dirCache[knownDevice]
 	pdt     *dirCache[knownProcess]
 
-	ignored    uint32 // device id bits not checked under a one-level directory
-	generation uint64 // grows with each invalidation: earlier walks are stale
+	ignored uint32 // device id bits not checked under a one-level directory
+	stale   staleLog
 
 	// kick asks the face to run a machine that has work.
 	kick func(m machine)
@@ -98,7 +98,7 @@ func (c *iommuCore) flush() {
 
 // forgetWalks makes walks under way stale: they neither install nor fault, but
 // begin again.
-func (c *iommuCore) forgetWalks() { c.generation++ }
+func (c *iommuCore) forgetWalks() { c.stale.add(Filter{}) }
 
 func (c *iommuCore) dropTables(f Filter) {
 	if c.tables != nil {

@@ -209,7 +209,6 @@ func (q *commandQueue) fenceDone(op *MemOp) bool {
 
 // invalidate executes IOTINVAL.VMA and IOTINVAL.GVMA.
 func (c *iommuCore) invalidate(lo, hi uint64) {
-	c.forgetWalks()
 	gv, av, nl := lo&cmdGV != 0, lo&cmdAV != 0, lo&cmdNL != 0
 	f := Filter{TagMask: tagSecond}
 	if gv {
@@ -217,6 +216,7 @@ func (c *iommuCore) invalidate(lo, hi uint64) {
 	}
 	addr, bytes := invalidRange(hi)
 	if lo>>7&7 == 1 {
+		c.forgetWalks()
 		c.invalidateGuest(f, gv, av, nl, addr, bytes)
 		return
 	}
@@ -229,8 +229,9 @@ func (c *iommuCore) invalidate(lo, hi uint64) {
 		f.Addr, f.Bytes = addr, bytes
 	}
 	c.iotlb.Drop(f)
+	f.KeepGlobal = false
+	c.stale.add(f)
 	if !av || nl {
-		f.KeepGlobal = false
 		c.dropTables(f)
 	}
 }

@@ -7,7 +7,7 @@ import "github.com/presi-sim/presi/hw"
 type translation struct {
 	c     *iommuCore
 	t     Transaction
-	since uint64 // generation at the start
+	since uint64 // invalidations before the start
 
 	dc       deviceContext
 	pc       processContext
@@ -44,7 +44,7 @@ func newTranslation(c *iommuCore) *translation {
 // Begin prepares the machine for a transaction.
 func (x *translation) Begin(t Transaction) {
 	t.Priv = t.Priv && t.PV
-	x.t, x.since = t, x.c.generation
+	x.t, x.since = t, x.c.stale.now
 	x.haveDC, x.havePC, x.identity = false, false, false
 	x.Cause, x.Iotval2, x.Status, x.PA, x.Shift = 0, 0, hw.OK, t.IOVA, 64
 	x.space = space{}

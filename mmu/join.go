@@ -77,8 +77,7 @@ func (s *splitter) resolve(id int32, m *mapping) {
 	f := s.flights[p.flight]
 	fid := p.flight
 	f.waiting = false
-	p.stall = s.e.Now() - p.since
-	f.stall += p.stall
+	f.stall += s.e.Now() - p.since
 	n := s.extent(f, m)
 	s.place(p, m, n)
 	f.at += n

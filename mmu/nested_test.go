@@ -139,6 +139,90 @@ func TestSupervisorNeedsENS(t *testing.T) {
 	require.Equal(t, TypeDisallowed, DecodeFault(r.m.bus[fqBase:]).Cause)
 }
 
+// TestProcessContextsAreCached changes a process's page table: it shows after
+// either of the directory commands that cover the process.
+func TestProcessContextsAreCached(t *testing.T) {
+	const dv, pid = cmdDV | testDevice<<40, 3 << 12
+	for name, c := range map[string]struct {
+		lo    uint64
+		fresh bool
+	}{
+		"nothing":             {CmdIOFENCE, false},
+		"another process":     {CmdIODIR | 1<<7 | dv | 4<<12, false},
+		"the process":         {CmdIODIR | 1<<7 | dv | pid, true},
+		"another device":      {CmdIODIR | cmdDV | 6<<40, false},
+		"the device":          {CmdIODIR | dv, true},
+		"the whole directory": {CmdIODIR, true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newHostRig(t, DefaultIOMMUConfig())
+			const pdt = 0x6000
+			r.device(testDevice, DCPDTV, 0, 0, pdt>>12|PD8<<60)
+			r.m.put(false, pdt+3*16, PCValid|9<<12)
+			r.m.put(false, pdt+3*16+8, r.root>>12|ModeSv48<<60)
+			r.b.set(r.root, 0x5000, 0x10_0000, userRW, 0)
+			q := r.access(hw.Read, 0x5000, 1)
+			q.PASID, q.HasPASID = 3, true
+			r.do(q)
+			root := r.b.root()
+			r.b.set(root, 0x5000, 0x20_0000, userRW, 0)
+			r.m.put(false, pdt+3*16+8, root>>12|ModeSv48<<60)
+			r.m.bus[0x20_0000] = 'n'
+			r.command(c.lo, 0, CmdIOTINVAL, 0)
+			require.NoError(t, r.Run())
+			r.do(q)
+			require.Equal(t, c.fresh, q.Data[0] == 'n')
+		})
+	}
+}
+
+// TestTranslationRequestOnACleanPage asks for reading alone: a page that is not
+// dirty is not granted for writing, or its D would be lost.
+func TestTranslationRequestOnACleanPage(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		flags    uint64
+		tc       uint64
+		noWrite  bool
+		r, w     bool
+		dirtied  bool
+		accessed bool
+	}{
+		{"dirty", userRW, 0, true, true, true, true, true},
+		{"clean, read asked for", userRW &^ PTEDirty, 0, true, true, false, false, true},
+		{"clean, write asked for", userRW &^ PTEDirty, 0, false, false, false, false, true},
+		{"clean, hardware sets D", userRW &^ PTEDirty, DCSADE, false, true, true, true, true},
+		{"not accessed", userRW &^ (PTEDirty | PTEAccessed), 0, true, false, false, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newHostRig(t, DefaultIOMMUConfig())
+			r.device(testDevice, DCATS|c.tc, 0, 7<<12, r.root>>12|ModeSv48<<60)
+			r.b.set(r.root, 0x5000, 0x10_0000, c.flags, 0)
+			x := newTranslation(r.u.iommuCore)
+			x.Begin(Transaction{DID: testDevice, AT: TranslationRequest, NoWrite: c.noWrite, IOVA: 0x5000})
+			run(x, ramMemory{r.m})
+			a := x.atsResponse()
+			require.Equal(t, [2]bool{c.r, c.w}, [2]bool{a.R, a.W})
+			pte := r.m.get(false, r.b.entry(r.root, 0x5000, 0))
+			require.Equal(t, c.dirtied, pte&PTEDirty != 0)
+			require.Equal(t, c.accessed, pte&PTEAccessed != 0)
+		})
+	}
+}
+
+// ramMemory is a ram's bus side at once.
+type ramMemory struct{ m *ram }
+
+// Do implements Memory.
+func (r ramMemory) Do(op *MemOp) {
+	op.Status = hw.OK
+	if op.Write {
+		copy(r.m.bus[op.Addr:], op.Buf[:op.Bytes])
+		return
+	}
+	copy(op.Buf[:op.Bytes], r.m.bus[op.Addr:])
+}
+
 // TestInvalidationDuringAHostWalk changes the leaf after the walk has read it;
 // the command makes the walk begin again.
 func TestInvalidationDuringAHostWalk(t *testing.T) {
@@ -162,4 +246,29 @@ func TestInvalidationDuringAHostWalk(t *testing.T) {
 	r.do(q)
 	require.Equal(t, "n", string(q.Data))
 	require.EqualValues(t, 1, r.u.walk.retries)
+}
+
+// TestOtherInvalidationsLeaveAWalkAlone has commands for another page, another
+// process and another guest come during a walk.
+func TestOtherInvalidationsLeaveAWalkAlone(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		lo, hi  uint64
+		retries int64
+	}{
+		{"another page", CmdIOTINVAL | cmdAV, 6 << 10, 0},
+		{"another process", CmdIOTINVAL | cmdPSCV | 8<<12, 0, 0},
+		{"a guest", CmdIOTINVAL | cmdGV | 3<<44, 0, 0},
+		{"this page", CmdIOTINVAL | cmdAV, 5 << 10, 1},
+		{"this process", CmdIOTINVAL | cmdPSCV | 7<<12, 0, 1},
+		{"the directory", CmdIODIR, 0, 1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newHostRig(t, DefaultIOMMUConfig())
+			r.b.set(r.root, 0x5000, 0x10_0000, userRW, 0)
+			r.At(50*sim.Nanosecond, sim.Call{H: r.Register("command", func(uint64) { r.command(c.lo, c.hi) })})
+			r.do(r.access(hw.Read, 0x5000, 1))
+			require.Equal(t, c.retries, r.u.walk.retries)
+		})
+	}
 }

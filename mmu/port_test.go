@@ -49,6 +49,35 @@ func TestErrorBelowNamesTheContextAddress(t *testing.T) {
 	}
 }
 
+// TestFirstErrorIsTheLowest has the second piece fail before the first does.
+func TestFirstErrorIsTheLowest(t *testing.T) {
+	r := newRig(t, DefaultConfig())
+	root := r.newContext(1)
+	r.b.set(root, 0x4000, 0x30_0000|abi.DeviceBit, userRW, 0)
+	r.b.set(root, 0x5000, 0x10_0000|abi.DeviceBit, userRW, 0)
+	q := r.read(1, 0x4ff8, 16)
+	r.do(q)
+	r.m.fail = func(q *hw.Request) hw.Status {
+		if q.Addr < 0x20_0000 {
+			return hw.Unsupported
+		}
+		return hw.MemoryError
+	}
+	for _, slow := range []uint64{1, 3} {
+		r.m.late = func(q *hw.Request) sim.Time { return sim.Time(b2i(q.Addr>>20 == slow)) * sim.Microsecond }
+		r.do(q)
+		require.Equal(t, hw.MemoryError, q.Status)
+		require.EqualValues(t, 0x4ff8, q.FaultAddr)
+	}
+}
+
+func b2i(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // TestZeroPieces reads pages of which some are known to be zero: the data of
 // those is cleared, and a whole request of zeros says so without touching it.
 func TestZeroPieces(t *testing.T) {
@@ -119,6 +148,7 @@ func TestWalkReads(t *testing.T) {
 		return r.u.walk.reads - before
 	}
 	require.EqualValues(t, 5, reads(0x4000), "the context and four levels")
+	require.Equal(t, 3, r.u.tables.Len(), "a pointer to each table below the root")
 	require.EqualValues(t, 1, reads(0x5000), "the leaf of a cached table")
 	require.EqualValues(t, 2, reads(0x40_0000), "another table under a cached one")
 	require.EqualValues(t, 4, reads(0x8000_0000_00), "another subtree, from the root")
@@ -152,6 +182,35 @@ func TestContextChangesWithInvalidation(t *testing.T) {
 
 // TestManyInvalidationsDuringAWalk makes more than are remembered: the walk
 // starts again although none of them is known to cover it.
+// TestStaleWalkOfASuperpage splits a 2 MiB page while a walk that has read its
+// entry is under way, and invalidates one small page of it, another one than
+// the walk is for: the old page must not come back.
+func TestStaleWalkOfASuperpage(t *testing.T) {
+	r := newRig(t, DefaultConfig())
+	root := r.newContext(1)
+	r.b.set(root, 0x40_0000, 0x40_0000|abi.DeviceBit, userRW, 1)
+	table := r.b.page()
+	for i := range uint64(512) {
+		r.m.put(true, table+i*8, abi.PTE(0x20_0000+i<<12|abi.DeviceBit, userRW))
+	}
+	r.m.atIssue = true
+	r.At(450*sim.Nanosecond, sim.Call{H: r.Register("split", func(uint64) {
+		r.m.put(true, r.b.entry(root, 0x40_0000, 1), abi.PTE(table|abi.DeviceBit, PTEValid))
+		r.u.Invalidate(1, 0x40_7000, 4096, false, sim.Call{})
+	})})
+	r.m.late = func(q *hw.Request) sim.Time {
+		if q.Addr == r.b.entry(root, 0x40_0000, 1) {
+			return latency // the entry is read at 300 ns and arrives at 500
+		}
+		return 0
+	}
+	r.do(r.read(1, 0x40_0000, 8))
+	require.EqualValues(t, 1, r.u.walk.retries)
+	r.m.keep = true
+	r.do(r.read(1, 0x40_7000, 8))
+	require.EqualValues(t, 0x20_7000, r.m.log[len(r.m.log)-1].Addr)
+}
+
 func TestManyInvalidationsDuringAWalk(t *testing.T) {
 	r := newRig(t, DefaultConfig())
 	root := r.newContext(1)

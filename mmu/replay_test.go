@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -19,19 +20,47 @@ func TestReplay(t *testing.T) {
 		require.NoError(t, err)
 		files = append(files, more...)
 	}
+	require.GreaterOrEqual(t, len(files), 8)
 	for _, name := range files {
-		t.Run(filepath.Base(name), func(t *testing.T) {
-			f, err := os.Open(name)
-			require.NoError(t, err)
-			defer f.Close()
-			var out bytes.Buffer
-			res, err := Replay(f, &out, ReplayOptions{Skip: []string{}})
-			require.NoError(t, err)
-			t.Logf("%s: %d passed, %d failed, %d skipped", filepath.Base(name), res.Passed, res.Failed, res.Skipped)
-			require.Positive(t, res.Passed)
-			require.Zero(t, res.Failed, "%s", firstLines(out.Bytes(), 25))
-		})
+		for size, cfg := range map[string]IOMMUConfig{
+			"default":   DefaultIOMMUConfig(),
+			"one entry": {IOTLBEntries: 1, IOTLBWays: 1, DDTEntries: 1, PDTEntries: 1},
+			"large":     {IOTLBEntries: 4096, IOTLBWays: 4, DDTEntries: 64, PDTEntries: 64, WalkCacheEntries: 1024},
+		} {
+			t.Run(filepath.Base(name)+" "+size, func(t *testing.T) { replayFile(t, name, cfg) })
+		}
 	}
+}
+
+func replayFile(t *testing.T, name string, cfg IOMMUConfig) {
+	f, err := os.Open(name)
+	require.NoError(t, err)
+	defer f.Close()
+	var out bytes.Buffer
+	res, err := Replay(f, &out, ReplayOptions{Config: cfg})
+	require.NoError(t, err)
+	t.Logf("%s: %d passed, %d failed", filepath.Base(name), res.Passed, res.Failed)
+	require.Positive(t, res.Passed)
+	require.Zero(t, res.Failed, "%s", firstLines(out.Bytes(), 25))
+}
+
+// TestReplayReports plays a scenario whose expectation is wrong, one that is
+// skipped by its tag, and a line that is no scenario.
+func TestReplayReports(t *testing.T) {
+	const good = `{"name":"a","caps":"0x10","fctl":"0x0","tags":["x"],"ops":[{"op":"reg_read","off":0,"size":8,"expect":{"val":"0x10"}}]}`
+	bad := strings.Replace(strings.Replace(good, `"0x10"}}`, `"0x11"}}`, 1), `"a"`, `"b"`, 1)
+	skip := strings.Replace(good, `"x"`, `"msi_irq"`, 1)
+	var out bytes.Buffer
+	res, err := Replay(strings.NewReader(good+"\n"+bad+"\n\n"+skip), &out, ReplayOptions{Skip: []string{"msi_irq"}})
+	require.NoError(t, err)
+	require.Equal(t, ReplayResult{Passed: 1, Failed: 1, Skipped: 1}, res)
+	require.Equal(t, "b: op 0 (reg_read): val is 0x10, expected 0x11\na: skipped (msi_irq)\n1 passed, 1 failed\n", out.String())
+
+	_, err = Replay(strings.NewReader(good+"\n{\"mem\":[[\"zero\",1]]}"), &out, ReplayOptions{})
+	require.ErrorIs(t, err, ErrReplay)
+	require.ErrorContains(t, err, "line 2")
+	_, err = Replay(strings.NewReader("\x1f\x8bnot gzip"), &out, ReplayOptions{})
+	require.ErrorIs(t, err, ErrReplay)
 }
 
 func firstLines(p []byte, n int) []byte {

@@ -93,7 +93,6 @@ type piece struct {
 	off    int64
 	va     uint64
 	since  sim.Time
-	stall  sim.Time
 	epoch  uint64
 }
 
@@ -153,7 +152,7 @@ func (s *splitter) takePiece(l *lane, r *hw.Request, va uint64) *piece {
 func (s *splitter) newPiece(fid int32, va uint64) *piece {
 	f := s.flights[fid]
 	p := s.takePiece(f.lane, f.r, va)
-	p.flight, p.off, p.stall = fid, f.at, 0
+	p.flight, p.off = fid, f.at
 	f.open++
 	return p
 }

@@ -1,34 +1,32 @@
 package mmu
 
 // staleLog remembers the latest invalidations, so that a walk can tell at its
-// end whether one of them covers it. What it has forgotten counts as covering.
+// end whether one of them covers what it read. What the log has forgotten
+// counts as covering.
 type staleLog struct {
-	log [16]struct {
-		generation uint64
-		f          Filter
-	}
-	next int
+	now uint64 // invalidations so far
+	log [16]Filter
 }
 
-func (s *staleLog) add(generation uint64, asid uint16, addr, bytes uint64, all bool) {
-	f := Filter{Tag: uint64(asid), TagMask: ^uint64(0), Addr: addr, Bytes: bytes}
-	if all {
-		f = Filter{}
-	}
-	s.log[s.next%len(s.log)].generation = generation
-	s.log[s.next%len(s.log)].f = f
-	s.next++
+func (s *staleLog) add(f Filter) {
+	s.log[s.now%uint64(len(s.log))] = f
+	s.now++
 }
 
-// covers reports whether an invalidation after generation since may concern a
-// page of a context.
-func (s *staleLog) covers(since, now uint64, asid uint16, va uint64) bool {
-	if now-since > uint64(len(s.log)) {
+// everyAddress is the page size of a walk that found no leaf: no saying what
+// an entry it read would have covered.
+const everyAddress = 63
+
+// covers reports whether an invalidation after the first since of them
+// concerns a page of a space.
+func (s *staleLog) covers(since, tag, va uint64, shift uint8) bool {
+	if s.now-since > uint64(len(s.log)) {
 		return true
 	}
-	page := Entry{Tag: uint64(asid), VPN: va >> pageShift, Shift: pageShift}
-	for i := range s.log {
-		if l := &s.log[i]; l.generation > since && l.f.matches(&page) {
+	shift = min(shift, everyAddress)
+	page := Entry{Tag: tag, VPN: va >> shift, Shift: shift}
+	for i := since; i < s.now; i++ {
+		if s.log[i%uint64(len(s.log))].matches(&page) {
 			return true
 		}
 	}
