@@ -195,6 +195,37 @@ func TestScratchpadIsWiped(t *testing.T) {
 	assert.GreaterOrEqual(t, l.Result.Bill[hw.Scratchpad], wipe)
 }
 
+// A read may say that all bytes are zero instead of bringing them.
+func TestZeroReads(t *testing.T) {
+	m := newMachine(t, testConfig(), 1, 1<<16)
+	defer m.close()
+	fill(rand.New(rand.NewPCG(1, 1)), m.mem.bytes, abi.I8, 512)
+	product := gemm(t, 16, 16, 16, 16, 16, 16, abi.I8, abi.F32)
+	gather := &abi.Kernel{Kind: abi.KernelVector, Op: abi.VecGather, Tile: [6]uint32{4}, Buffers: [4]uint8{1, 1, 1, 1},
+		Dims: [16]uint32{10, 8, 0, 50}, Operands: [4]abi.Operand{{RowStride: 32}, {Addr: 8192}, {Addr: 4096, RowStride: 32}}}
+	place(t, gather)
+	for i := range int64(10) {
+		put(m.mem.bytes[8192:], abi.I32, i, float64(4+i))
+	}
+	m.mustRun(t, product)
+	m.mustRun(t, gather)
+	nonzero := func(at int) bool {
+		for _, b := range m.mem.bytes[at : at+256] {
+			if b != 0 {
+				return true
+			}
+		}
+		return false
+	}
+	require.True(t, nonzero(512) && nonzero(4096))
+	m.mem.zero = true
+	m.mustRun(t, product)
+	assert.False(t, nonzero(512), "the product of zeros")
+	index := m.x.cores[0].indices[:4]
+	m.mustRun(t, gather)
+	assert.Equal(t, []byte{0, 0, 0, 0}, index, "row numbers of zero")
+}
+
 // Same cycles, same bytes, same trace for any number of workers.
 func TestDeterminism(t *testing.T) {
 	k := gemm(t, 200, 130, 150, 64, 64, 48, abi.F32, abi.BF16)

@@ -151,14 +151,24 @@ func (m *memUnit) arrive(slot uint64) {
 	m.account(f, r, now, end)
 	if r.Status != hw.OK {
 		c.run.stop(statusOf[r.Status], r.FaultAddr)
-	} else if m.op == hw.Read && f.op.into != toIndices && m.staging != nil {
-		c.exec.scatter(c, r, f.op, f.linear)
+	} else if m.op == hw.Read {
+		m.take(r, f)
 	}
 	if end > now {
 		c.e.At(end, sim.Call{H: m.landed, Arg: slot})
 		return
 	}
 	m.land(slot)
+}
+
+// take takes what a read brought. Indices are where they belong already.
+func (m *memUnit) take(r *hw.Request, f *flight) {
+	switch {
+	case f.op.into != toIndices && m.staging != nil:
+		m.c.exec.scatter(m.c, r, f.op, f.linear)
+	case f.op.into == toIndices && r.Zero:
+		clear(r.Data)
+	}
 }
 
 // account adds a request to its operation's times and the core's counts.

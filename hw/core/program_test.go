@@ -243,3 +243,32 @@ func fuzzLaunch(t require.TestingT, m *machine, desc []byte) {
 	require.NoError(t, m.e.Run())
 	require.Equal(t, abi.StatusOK, abi.Status(again.Result.Code), "the cores work on")
 }
+
+// What a task reads is what was there at its start: a load that lands while a
+// product runs does not change it, however late a worker takes it up.
+func TestLoadDuringProduct(t *testing.T) {
+	for _, workers := range []int{1, 2} {
+		m := newMachine(t, testConfig(), workers, 1<<14)
+		for i := range 2048 {
+			m.mem.bytes[i] = 1
+		}
+		load := abi.MicroOp{Unit: abi.UnitLoad, InType: abi.I8, Rows: 1, Cols: 1536, Post: 1}
+		late := load
+		late.Mem, late.Cols, late.Post = 2048, 1024, 0 // zeros, 4 requests behind the first
+		m.mustRun(t, programAt(m, 8192, []abi.MicroOp{load, late,
+			{Unit: abi.UnitArray, InType: abi.I8, Wait: 1, Post: 2, Rows: 128, Cols: 8, Depth: 8, Spad: [4]uint32{0, 1024, 4096}},
+			{Unit: abi.UnitStore, OutType: abi.I32, Wait: 2, Mem: 4096, Rows: 1, Cols: 1024, Spad: [4]uint32{4096}}}))
+		m.close()
+		for i := range 1024 {
+			require.EqualValues(t, 8, le.Uint32(m.mem.bytes[4096+4*i:]), "%d workers, element %d", workers, i)
+		}
+	}
+}
+
+// Semaphores that a program leaves raised are down for the next.
+func TestSemaphoresAreReset(t *testing.T) {
+	m := newMachine(t, testConfig(), 0, 1<<14)
+	m.mustRun(t, programAt(m, 8192, []abi.MicroOp{{Unit: abi.UnitLoad, Post: 1}}))
+	l := m.launch(t, programAt(m, 8192, []abi.MicroOp{{Unit: abi.UnitLoad, Wait: 1}}))
+	assert.Equal(t, abi.StatusBadDescriptor, abi.Status(l.Result.Code))
+}

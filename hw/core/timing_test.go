@@ -1,0 +1,77 @@
+package core
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/sim"
+)
+
+const ns = sim.Nanosecond // a cycle of the test machine
+
+// One tile, step by step.
+func TestOneTile(t *testing.T) {
+	m := newMachine(t, testConfig(), 0, 1<<12)
+	l := m.launch(t, gemm(t, 8, 8, 8, 8, 8, 8, abi.I8, abi.I8))
+	want := hw.Bill{
+		hw.Array:  (8 + 8 + 14) * ns, // weights, rows, drain
+		hw.Vector: (8 + 4*2) * ns,    // start; four words, scaled and quantised
+		hw.Memory: 200 * ns,          // both operands at once; the result
+	}
+	assert.Equal(t, want, l.Result.Bill)
+}
+
+// A load of 1 KiB through a port of 32 B a cycle, 8 requests of 256 B at most in
+// flight, on a memory that answers within 1 ns: 32 cycles, all of them the port's
+// but the one.
+func TestPortBound(t *testing.T) {
+	m := newMachine(t, testConfig(), 0, 1<<14)
+	m.mem.latency = ns
+	k := programAt(m, 8192, []abi.MicroOp{{Unit: abi.UnitLoad, InType: abi.I8, Rows: 16, Cols: 64, MemStride: 64}})
+	l := m.launch(t, k)
+	assert.Equal(t, (1+32)*ns, l.Result.Bill.Total(), "the fetch, the load")
+	assert.EqualValues(t, 1+4, m.seen[0].LoadRequests, "neighbouring rows are one")
+}
+
+// Rows apart are requests of their own; 8 in flight make two rounds of 16.
+func TestLatencyBound(t *testing.T) {
+	m := newMachine(t, testConfig(), 0, 1<<14)
+	k := programAt(m, 8192, []abi.MicroOp{{Unit: abi.UnitLoad, InType: abi.I8, Rows: 16, Cols: 32, MemStride: 64}})
+	l := m.launch(t, k)
+	assert.Equal(t, (100+2*100)*ns, l.Result.Bill.Total())
+	assert.EqualValues(t, 1+16, m.seen[0].LoadRequests)
+}
+
+// Requests end at multiples of their largest size.
+func TestRequestsDoNotCrossBoundaries(t *testing.T) {
+	m := newMachine(t, testConfig(), 0, 1<<14)
+	k := programAt(m, 8192, []abi.MicroOp{{Unit: abi.UnitLoad, InType: abi.I8, Mem: 200, Rows: 1, Cols: 400}})
+	m.mustRun(t, k)
+	assert.EqualValues(t, 1+3, m.seen[0].LoadRequests, "56, 256 and 88 bytes")
+}
+
+// Products in a row: with overlap weights load behind rows, without it each
+// stands alone.
+func TestProductsInARow(t *testing.T) {
+	for _, test := range []struct {
+		overlap Overlap
+		rows    uint32
+		want    sim.Time
+	}{
+		{DoubleBuffered, 20, (8 + 5*20 + 14) * ns},
+		{DoubleBuffered, 3, (8 + 3 + 4*8 + 14) * ns}, // bound by loading weights
+		{ScaleSim, 20, 5 * (2*8 + 8 + 20 - 2 - 1) * ns},
+	} {
+		cfg := testConfig()
+		cfg.Array.Overlap, cfg.Core.RequestBytes = test.overlap, 1024
+		m := newMachine(t, cfg, 0, 1<<14)
+		op := abi.MicroOp{Unit: abi.UnitArray, InType: abi.I8, Rows: test.rows, Cols: 8, Depth: 8, Spad: [4]uint32{0, 1024, 2048}}
+		l := m.launch(t, programAt(m, 8192, many(5, op)))
+		require.Equal(t, abi.StatusOK, abi.Status(l.Result.Code))
+		assert.Equal(t, hw.Bill{hw.Array: test.want, hw.Memory: 100 * ns}, l.Result.Bill, "%v, %d rows", test.overlap, test.rows)
+	}
+}
