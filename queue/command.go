@@ -8,7 +8,7 @@ import (
 	"github.com/presi-sim/presi/sim"
 )
 
-func (q *queue) job() *job { return &q.jobs[q.running&1] }
+func (q *queue) job() *job { return q.place(q.running) }
 
 // window returns the command bytes being walked.
 func (q *queue) window() *window {

@@ -17,6 +17,7 @@ const (
 // job is a ring entry, fetched ahead or running.
 type job struct {
 	state  int
+	index  uint32 // of the entry
 	sub    abi.Submission
 	status abi.Status // of the fetch: the entry runs only to fail
 	addr   uint64     // with an address error
@@ -33,6 +34,14 @@ type job struct {
 // prefetchKernels is how many descriptors of an entry are fetched ahead.
 const prefetchKernels = 2
 
+// A callback's argument names queue (from bit 8), job, and in between which
+// window or descriptor of the job.
+const (
+	jobBits     = 4
+	jobMask     = 1<<jobBits - 1
+	innerWindow = 1 << jobBits
+)
+
 func (q *queue) initJobs() {
 	u := q.u
 	for i := range q.jobs {
@@ -41,21 +50,24 @@ func (q *queue) initJobs() {
 		j.entry = hw.Request{Op: hw.Read, Space: hw.BusAddr, Source: u.parts.Source, Bytes: abi.SubmissionSize,
 			Data: j.entryBuf[:], Done: sim.Call{H: q.calls.entry, Arg: arg}}
 		j.main.init(u, sim.Call{H: q.calls.window, Arg: arg})
-		j.inner.init(u, sim.Call{H: q.calls.window, Arg: arg | 2})
+		j.inner.init(u, sim.Call{H: q.calls.window, Arg: arg | innerWindow})
 		for k := range j.kernels {
-			j.kernels[k].init(u, sim.Call{H: q.calls.kernel, Arg: arg | uint64(k)<<1})
+			j.kernels[k].init(u, sim.Call{H: q.calls.kernel, Arg: arg | uint64(k)<<jobBits})
 		}
 	}
 }
 
-// prefetch reads entries until both jobs are taken.
+// place returns where an entry is kept.
+func (q *queue) place(index uint32) *job { return &q.jobs[index%uint32(len(q.jobs))] }
+
+// prefetch reads entries until every job is taken.
 func (q *queue) prefetch() {
 	for q.enabled() && q.fetched != q.tail && q.fetched-q.running < uint32(len(q.jobs)) {
-		j := &q.jobs[q.fetched&1]
+		j := q.place(q.fetched)
 		if j.state != jobEmpty {
 			return
 		}
-		j.state = jobEntry
+		j.state, j.index = jobEntry, q.fetched
 		j.rec = Record{Queue: q.index, Doorbell: q.rung}
 		j.entry.Addr = q.sqBase + uint64(q.fetched%q.sqDepth)*abi.SubmissionSize
 		q.fetched++
@@ -75,7 +87,7 @@ func (q *queue) entryFetched(i int) {
 			clear(j.entryBuf[:])
 		}
 		j.status = j.sub.Decode(j.entryBuf[:])
-		q.checkEntry(j, uint32(i))
+		j.checkEntry()
 	}
 	now := q.u.e.Now()
 	j.rec.Seqno, j.rec.Cookie, j.rec.ASID = j.sub.Seqno, j.sub.Cookie, j.sub.ASID
@@ -97,15 +109,11 @@ func (q *queue) entryFetched(i int) {
 }
 
 // checkEntry holds the entry against its place in the ring and the rules of contexts.
-func (q *queue) checkEntry(j *job, slot uint32) {
-	index := q.running
-	if index&1 != slot {
-		index++
-	}
+func (j *job) checkEntry() {
 	trusted := j.sub.Flags&abi.SubmitTrusted != 0
 	switch {
 	case j.status != abi.StatusOK:
-	case j.sub.Index != index:
+	case j.sub.Index != j.index:
 		j.fail(abi.StatusStaleEntry, 0)
 	case trusted:
 		j.sub.ASID = 0
@@ -123,9 +131,9 @@ func (j *job) fail(s abi.Status, addr uint64) {
 // windowFetched is the arrival of command bytes, ahead (state jobCommands) or
 // for the entry that runs.
 func (q *queue) windowFetched(arg int) {
-	j := &q.jobs[arg&1]
+	j := &q.jobs[arg&jobMask]
 	w := &j.main
-	if arg&2 != 0 {
+	if arg&innerWindow != 0 {
 		w = &j.inner
 	}
 	w.arrived()
@@ -175,7 +183,7 @@ func (q *queue) begin() bool {
 		}
 		return false
 	}
-	j := &q.jobs[q.running&1]
+	j := q.place(q.running)
 	if q.running == q.fetched || j.state != jobReady {
 		return q.beginOverrun()
 	}

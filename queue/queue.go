@@ -66,7 +66,7 @@ type queue struct {
 	consumed uint32 // CQ_HEAD
 	overrun  bool
 
-	jobs    [2]job // the one that runs and the one fetched ahead, by index & 1
+	jobs    []job  // the one that runs and those fetched ahead, by index modulo their number
 	running uint32 // index of the entry that runs or runs next
 	phase   phase
 	packet  abi.Packet
@@ -103,7 +103,8 @@ type refs struct {
 }
 
 func newQueue(u *Unit, index int, regs, bells *reg.File, calls callbacks) *queue {
-	q := &queue{u: u, index: index, regs: regs, bells: bells, calls: calls, ops: make([]op, u.cfg.Window)}
+	q := &queue{u: u, index: index, regs: regs, bells: bells, calls: calls,
+		jobs: make([]job, u.cfg.Prefetch), ops: make([]op, u.cfg.Window)}
 	q.r = refs{
 		state: regs.Ref("STATE"), epoch: regs.Ref("EPOCH"), head: regs.Ref("HEAD"), progress: regs.Ref("PROGRESS"),
 		seqno: regs.Ref("CUR_SEQNO"), offset: regs.Ref("CUR_OFFSET"), errCode: regs.Ref("ERR_CODE"),
@@ -243,12 +244,6 @@ func (q *queue) report(s abi.Status, seqno uint64, offset uint32, addr uint64, a
 // resume goes on behind the failed entry, which is already completed.
 func (q *queue) resume() {
 	q.overrun = false
-	for i := range q.jobs { // fetch again: software may have rewritten the ring
-		if q.jobs[i].state == jobReady {
-			q.jobs[i].state = jobEmpty
-			q.fetched = q.running
-		}
-	}
 	q.setState(abi.QueueIdle)
 	q.advance()
 }

@@ -45,7 +45,7 @@ type bench struct {
 func newBench(t *testing.T) *bench {
 	b := &bench{T: t, e: sim.New(1), mem: make([]byte, memBytes), latency: 100 * sim.Nanosecond}
 	b.serve = b.e.Register("memory", b.served)
-	b.u = New(b.e, Config{Count: 2, Depth: 16, Window: 2, Fetch: 256, PacketTime: 10 * sim.Nanosecond}, Parts{
+	b.u = New(b.e, Config{Count: 2, Depth: 16, Prefetch: 3, Window: 2, Fetch: 256, PacketTime: 10 * sim.Nanosecond}, Parts{
 		Port: hw.TargetFunc(b.submit), Copier: copier{b}, Computer: computer{b},
 		Raise: func(int) { b.log = append(b.log, "irq") },
 		Event: func(c uint64) { b.events |= c },
@@ -514,6 +514,6 @@ func TestResetAwaitsWhatIsOutstanding(t *testing.T) {
 }
 
 func TestConfigIsValidated(t *testing.T) {
-	c := Config{Count: 0, Depth: 3, Window: 0, Fetch: 100, PacketTime: -1}
-	require.Len(t, c.Validate(), 5)
+	c := Config{Count: 0, Depth: 3, Prefetch: 0, Window: 0, Fetch: 100, PacketTime: -1}
+	require.Len(t, c.Validate(), 6)
 }

@@ -1,7 +1,7 @@
 // Package queue is the device's command processor: submission rings in host
 // memory, doorbells, command buffers, fences and completion rings.
 //
-// A queue fetches ring entries in order and one ahead of the one that runs. It
+// A queue fetches ring entries in order and some ahead of the one that runs. It
 // walks an entry's command buffer packet by packet, hands copies and kernels
 // to the engines, and at the end writes, in this order, the entry's fence, its
 // completion and the interrupt, after everything the entry did is visible.
@@ -78,7 +78,7 @@ type Record struct {
 // New returns the queues, disabled.
 func New(e *sim.Engine, cfg Config, parts Parts) *Unit {
 	u := &Unit{e: e, cfg: cfg, parts: parts}
-	entry := e.Register("queue entry", func(a uint64) { u.queues[a>>8].entryFetched(int(a & 1)) })
+	entry := e.Register("queue entry", func(a uint64) { u.queues[a>>8].entryFetched(int(a & 0xff)) })
 	window := e.Register("queue commands", func(a uint64) { u.queues[a>>8].windowFetched(int(a & 0xff)) })
 	kernel := e.Register("queue descriptor", func(a uint64) { u.queues[a>>8].descriptorFetched(int(a & 0xff)) })
 	calls := callbacks{

@@ -92,7 +92,7 @@ func (d *descriptor) fetch(asid uint16, addr uint64) {
 
 // descriptorFetched is the arrival of a descriptor.
 func (q *queue) descriptorFetched(arg int) {
-	d := &q.jobs[arg&1].kernels[arg>>1]
+	d := &q.jobs[arg&jobMask].kernels[arg>>jobBits]
 	d.busy = false
 	if d.req.Zero {
 		clear(d.buf[:])
