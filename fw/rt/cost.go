@@ -17,10 +17,10 @@ type plan struct {
 
 	tile         tile
 	order, split uint8
-	q, h, n      int64 // the largest core's share: batches, output rows, columns
-	active       int64 // cores that have work
-	mt, nt, kt   int64 // tiles an axis
-	reuse        int64 // output tiles a row of tiles that read the same input
+	q, h, n      int64                  // the largest core's share: batches, output rows, columns
+	active       int64                  // cores that have work
+	mt, nt, kt   int64                  // tiles an axis
+	reuse        int64                  // output tiles a row of tiles that read the same input
 	tiles        [abi.NumOperands]int64 // of each operand, those met again counted again but for shared weights
 	slot, slots  [abi.NumOperands]int64
 }

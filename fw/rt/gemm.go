@@ -30,6 +30,9 @@ type Gemm struct {
 func (l *Library) Gemm(g *Gemm) ([]abi.Kernel, error) {
 	v := *g
 	v.Outer, v.Batch = max(g.Outer, 1), max(g.Batch, 1)
+	if v.Residual.Addr == 0 {
+		v.Residual = Tensor{}
+	}
 	if err := v.check(); err != nil {
 		return nil, err
 	}
@@ -111,7 +114,7 @@ func (g *Gemm) foldable() bool {
 		return false
 	}
 	for _, t := range [...]*Tensor{&g.A, &g.C, &g.Residual} {
-		if t.Addr != 0 && g.M > 1 && t.Batch[1] != uint64(g.M)*t.Row {
+		if (t != &g.Residual || t.Addr != 0) && g.M > 1 && t.Batch[1] != uint64(g.M)*t.Row {
 			return false
 		}
 	}
@@ -160,9 +163,7 @@ func (l *Library) gemm(g *Gemm) (abi.Kernel, error) {
 	}
 	k.Operands = [abi.NumOperands]abi.Operand{g.A.operand(), g.B.operand(), g.C.operand()}
 	for i, t := range g.operands() {
-		if t.Addr != 0 {
-			k.Dims[abi.DimOuterStride+i] = uint32(t.Batch[0])
-		}
+		k.Dims[abi.DimOuterStride+i] = uint32(t.Batch[0])
 	}
 	g.put(&k, &g.A, &g.B, &g.C)
 	m, err := l.m.product("gemm", g.geometry())

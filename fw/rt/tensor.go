@@ -9,7 +9,7 @@ import (
 // Tensor is a view of an operand: rows of contiguous elements at Addr, Row bytes
 // from row to row, Batch bytes from matrix to matrix (outer, inner). For images
 // (Conv, Pool) tensors are contiguous NHWC and only Addr, Type and Scale count.
-// Addr 0 means no such operand.
+// A residual of Addr 0 is none.
 //
 // Scale is the value of one step of an int8 element, 0 meaning 1; elements of
 // other types are their own values.
@@ -88,7 +88,7 @@ func within(op string, all ...extent) error {
 // typed checks that operands are of types that kernels compute with.
 func typed(op string, all ...*Tensor) error {
 	for _, t := range all {
-		if t.Addr != 0 && !values(t.Type) {
+		if !values(t.Type) {
 			return refuse(op, "type %v, want f32, bf16 or int8", t.Type)
 		}
 	}
