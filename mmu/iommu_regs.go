@@ -135,12 +135,17 @@ var iommuRegAt = func() (at [RegMSITable / 8]*iommuReg) {
 	return at
 }()
 
+// aligned reports whether an access has a size and place that registers answer.
+func aligned(off uint64, size int) bool {
+	return (size == 4 || size == 8) && off%uint64(size) == 0
+}
+
 func pair(low, high uint32) uint64 { return uint64(low) | uint64(high)<<32 }
 
 // MMIORead returns a register's value: size is 4 or 8, off aligned to it.
 // What does not exist reads as zero.
 func (c *iommuCore) MMIORead(off uint64, size int) uint64 {
-	if off%uint64(size) != 0 {
+	if !aligned(off, size) {
 		return 0
 	}
 	v := c.readReg(off &^ 7)
@@ -174,7 +179,7 @@ func (c *iommuCore) igs() uint64 { return c.caps >> 28 & 3 }
 // legal values, read-only ones ignore the write.
 func (c *iommuCore) MMIOWrite(off uint64, size int, v uint64) {
 	switch {
-	case off%uint64(size) != 0:
+	case !aligned(off, size):
 	case size == 8:
 		c.writeReg(off, v, ^uint64(0))
 	case off&4 != 0:

@@ -69,6 +69,9 @@ func replayLine(text []byte, out io.Writer, opt ReplayOptions, res *ReplayResult
 	if err := json.Unmarshal(text, &sc); err != nil {
 		return err
 	}
+	if err := sc.check(); err != nil {
+		return err
+	}
 	for _, tag := range sc.Tags {
 		for _, skip := range opt.Skip {
 			if tag == skip {
@@ -122,6 +125,30 @@ type scenario struct {
 	Mem    [][2]hex `json:"mem"`
 	Poison []hex    `json:"poison"`
 	Ops    []op     `json:"ops"`
+}
+
+// check refuses what no memory or register file could serve.
+func (s *scenario) check() error {
+	for _, w := range s.Mem {
+		if w[0]%8 != 0 {
+			return fmt.Errorf("%s: mem: address %v is not a multiple of 8", s.Name, w[0])
+		}
+	}
+	for i := range s.Ops {
+		switch o := &s.Ops[i]; {
+		case steps[o.Op] == nil:
+			return fmt.Errorf("%s: op %d: %q is not an operation", s.Name, i, o.Op)
+		case (o.Op == "reg_read" || o.Op == "reg_write") && o.Size != 4 && o.Size != 8:
+			return fmt.Errorf("%s: op %d: size %d is neither 4 nor 8", s.Name, i, o.Size)
+		case (o.Op == "mem_read" || o.Op == "mem_write") && o.Addr%8 != 0:
+			return fmt.Errorf("%s: op %d: address %v is not a multiple of 8", s.Name, i, o.Addr)
+		case o.Cold != 0 && (o.Expect == nil || o.Op != "translate"):
+			return fmt.Errorf("%s: op %d: cold is for a translate with an expectation", s.Name, i)
+		case o.DID>>24 != 0 || o.PID>>20 != 0:
+			return fmt.Errorf("%s: op %d: did has 24 bits and pid 20", s.Name, i)
+		}
+	}
+	return nil
 }
 
 type op struct {

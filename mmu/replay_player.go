@@ -59,11 +59,6 @@ var steps = map[string]func(*player, *op){
 }
 
 func (p *player) step(o *op) {
-	do := steps[o.Op]
-	if do == nil {
-		p.mismatches = append(p.mismatches, "unknown operation")
-		return
-	}
 	p.want = o.Expect
 	if p.want == nil {
 		p.want = &expect{}
@@ -71,7 +66,7 @@ func (p *player) step(o *op) {
 	p.m.reads, p.m.updates = p.m.reads[:0], p.m.updates[:0]
 	p.writes, p.sync, p.msgs = p.writes[:0], p.sync[:0], p.msgs[:0]
 	tail := p.c.fq.tail
-	do(p, o)
+	steps[o.Op](p, o)
 	if p.c.trCtl&trGo != 0 {
 		run(&p.c.debug, p.m)
 	}

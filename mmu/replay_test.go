@@ -59,6 +59,15 @@ func TestReplayReports(t *testing.T) {
 	_, err = Replay(strings.NewReader(good+"\n{\"mem\":[[\"zero\",1]]}"), &out, ReplayOptions{})
 	require.ErrorIs(t, err, ErrReplay)
 	require.ErrorContains(t, err, "line 2")
+	for what, text := range map[string]string{
+		"size 3 is neither 4 nor 8":          strings.Replace(good, `"size":8`, `"size":3`, 1),
+		`"reg_reed" is not an operation`:     strings.Replace(good, "reg_read", "reg_reed", 1),
+		"address 0x4 is not a multiple of 8": strings.Replace(good, `"tags"`, `"mem":[["0x4","0x1"]],"tags"`, 1),
+		"unexpected end of JSON":             good[:40],
+	} {
+		_, err = Replay(strings.NewReader(text), &out, ReplayOptions{})
+		require.ErrorContains(t, err, what)
+	}
 	_, err = Replay(strings.NewReader("\x1f\x8bnot gzip"), &out, ReplayOptions{})
 	require.ErrorIs(t, err, ErrReplay)
 }
