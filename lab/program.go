@@ -23,8 +23,9 @@ type program struct {
 	queue  *rt.Queue
 
 	weights, state regionBuffer // in device memory
-	staging        regionBuffer // in host memory: weights on their way, then inputs and outputs
-	offsets        []int64      // of each tensor in its region
+	staging        regionBuffer // in host memory: constants and caches on their way
+	io             regionBuffer // in host memory: inputs and outputs
+	places         []place      // of each tensor
 	commands       []*rt.Commands
 	inferences     int
 	images         int // of the data set, 0 without one
@@ -34,7 +35,27 @@ type program struct {
 type regionBuffer struct {
 	*rt.Buffer
 	bytes int64
+	view  rt.Mapping
 }
+
+// add makes room for a tensor.
+func (b *regionBuffer) add(t *workload.Tensor) spot {
+	at := b.bytes
+	b.bytes += (t.Bytes() + tensorAlign - 1) &^ (tensorAlign - 1)
+	return spot{b, at}
+}
+
+// spot is where a tensor lies in a buffer.
+type spot struct {
+	in *regionBuffer
+	at int64
+}
+
+func (s spot) addr() uint64 { return s.in.Addr + uint64(s.at) }
+
+// place is a tensor's home on the device and, for what the host fills or reads,
+// its copy in host memory.
+type place struct{ device, host spot }
 
 // tensorAlign is where tensors begin: at a multiple of a memory's row segment,
 // so that neighbours share none.
@@ -109,50 +130,49 @@ func (r *run) perInference() (ids []workload.TensorID) {
 	return ids
 }
 
-// place gives every tensor its address: constants in one buffer, the rest in
-// another, and room in host memory for the larger of weights and inputs.
+// place gives every tensor its address: constants in one buffer of the device,
+// the rest in another, and in host memory what is uploaded once apart from what
+// every inference copies.
 func (r *run) place() (err error) {
 	p := &r.p
-	p.offsets = make([]int64, len(r.g.Tensors))
+	p.places = make([]place, len(r.g.Tensors))
 	for i := range r.g.Tensors {
-		t := &r.g.Tensors[i]
-		region := &p.state
-		if constant(t) {
-			region = &p.weights
+		t, at := &r.g.Tensors[i], &p.places[i]
+		switch {
+		case constant(t):
+			*at = place{p.weights.add(t), p.staging.add(t)}
+		case t.Role == workload.Cache:
+			*at = place{p.state.add(t), p.staging.add(t)}
+		case t.Role == workload.Activation:
+			*at = place{device: p.state.add(t)}
+		default:
+			*at = place{p.state.add(t), p.io.add(t)}
 		}
-		p.offsets[i] = region.bytes
-		region.bytes += (t.Bytes() + tensorAlign - 1) &^ (tensorAlign - 1)
 	}
-	p.staging.bytes = max(p.weights.bytes, p.state.bytes)
 	for _, b := range []struct {
 		region *regionBuffer
 		flags  uint32
-	}{{&p.weights, abi.BODevice}, {&p.state, abi.BODevice}, {&p.staging, abi.BOHost}} {
+	}{{&p.weights, abi.BODevice}, {&p.state, abi.BODevice}, {&p.staging, abi.BOHost}, {&p.io, abi.BOHost}} {
 		if b.region.bytes == 0 {
 			continue
 		}
 		if b.region.Buffer, err = p.dev.NewBuffer(b.region.bytes, b.flags); err != nil {
 			return fmt.Errorf("%d bytes for tensors: %w", b.region.bytes, err)
 		}
+		if b.flags == abi.BOHost {
+			if b.region.view, err = b.region.Map(); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
 
-// region returns the buffer that holds a tensor.
-func (r *run) region(id workload.TensorID) *regionBuffer {
-	if constant(&r.g.Tensors[id]) {
-		return &r.p.weights
-	}
-	return &r.p.state
-}
-
-func (r *run) address(id workload.TensorID) uint64 {
-	return r.region(id).Addr + uint64(r.p.offsets[id])
-}
+func (r *run) address(id workload.TensorID) uint64 { return r.p.places[id].device.addr() }
 
 // buffers lists what a job touches.
 func (p *program) buffers() (out []*rt.Buffer) {
-	for _, b := range []*regionBuffer{&p.weights, &p.state, &p.staging} {
+	for _, b := range []*regionBuffer{&p.weights, &p.state, &p.staging, &p.io} {
 		if b.Buffer != nil {
 			out = append(out, b.Buffer)
 		}
@@ -160,14 +180,11 @@ func (p *program) buffers() (out []*rt.Buffer) {
 	return out
 }
 
-// staged returns the host memory of a tensor on its way.
-func (r *run) staged(id workload.TensorID) ([]byte, error) {
-	m, err := r.p.staging.Map()
-	if err != nil {
-		return nil, err
-	}
+// staged returns a tensor's copy in host memory.
+func (r *run) staged(id workload.TensorID) []byte {
+	host := r.p.places[id].host
 	t := r.g.Tensor(id)
-	return m.Bytes()[r.p.offsets[id]:][:t.Bytes()], nil
+	return host.in.view.Bytes()[host.at:][:t.Bytes()]
 }
 
 // wanted reports a tensor whose contents matter to this run: values when
@@ -183,9 +200,7 @@ func (r *run) uploadWeights() error {
 			if !constant(&r.g.Tensors[i]) {
 				continue
 			}
-			if err := r.stage(workload.TensorID(i)); err != nil {
-				return err
-			}
+			r.stage(workload.TensorID(i))
 		}
 		c := p.queue.Commands()
 		p.spread(c, p.weights.Addr, p.staging.Addr, p.weights.bytes)
@@ -205,10 +220,8 @@ func (r *run) uploadCaches() error {
 		if t.Role != workload.Cache {
 			continue
 		}
-		if err := r.stage(id); err != nil {
-			return err
-		}
-		c.CopyBytes(r.address(id), p.staging.Addr+uint64(p.offsets[id]), uint64(t.Bytes()))
+		r.stage(id)
+		c.CopyBytes(r.address(id), p.places[id].host.addr(), uint64(t.Bytes()))
 		bytes += t.Bytes()
 	}
 	if bytes == 0 {
@@ -218,16 +231,10 @@ func (r *run) uploadCaches() error {
 }
 
 // stage writes a tensor's contents into host memory, if they matter.
-func (r *run) stage(id workload.TensorID) error {
-	t := r.g.Tensor(id)
-	if !r.wanted(&t) {
-		return nil
+func (r *run) stage(id workload.TensorID) {
+	if t := r.g.Tensor(id); r.wanted(&t) {
+		workload.Fill(t, r.o.Seed, r.staged(id))
 	}
-	b, err := r.staged(id)
-	if err == nil {
-		workload.Fill(t, r.o.Seed, b)
-	}
-	return err
 }
 
 // uploaded submits copies of the setup and waits for them.
@@ -301,9 +308,7 @@ func tensors(n int) string {
 // infer runs one inference: inputs in, a job an operator, outputs back.
 func (r *run) infer(n int) error {
 	p := &r.p
-	if err := r.writeInputs(n); err != nil {
-		return err
-	}
+	r.writeInputs(n)
 	if err := r.transfer(0, r.perInference(), true); err != nil {
 		return err
 	}
@@ -323,7 +328,7 @@ func (r *run) transfer(row int, ids []workload.TensorID, in bool) error {
 	var bytes int64
 	for _, id := range ids {
 		t := r.g.Tensor(id)
-		device, host := r.address(id), p.staging.Addr+uint64(p.offsets[id])
+		device, host := r.address(id), p.places[id].host.addr()
 		bytes += 2 * t.Bytes() // read here, written there
 		if in {
 			c.CopyBytes(device, host, uint64(t.Bytes()))
@@ -339,22 +344,17 @@ func (r *run) transfer(row int, ids []workload.TensorID, in bool) error {
 }
 
 // writeInputs puts inference n's inputs into host memory.
-func (r *run) writeInputs(n int) error {
+func (r *run) writeInputs(n int) {
 	for _, id := range r.perInference() {
 		t := r.g.Tensor(id)
 		if !r.wanted(&t) {
 			continue
 		}
-		b, err := r.staged(id)
-		if err != nil {
-			return err
-		}
 		if r.g.Dataset != "" && t.Role == workload.Input {
 			t.Values = datasetBatch(r.g.Dataset, n*r.g.Batch, r.g.Batch)
 		}
-		workload.Fill(t, r.o.Seed, b)
+		workload.Fill(t, r.o.Seed, r.staged(id))
 	}
-	return nil
 }
 
 // close releases everything, as a program that ends does.
@@ -378,7 +378,8 @@ func (p *program) close() error {
 func (r *run) peek(id workload.TensorID, base map[*regionBuffer]uint64) []byte {
 	t := r.g.Tensor(id)
 	out := make([]byte, t.Bytes())
-	r.sys.Device.Memory().Peek(base[r.region(id)]+uint64(r.p.offsets[id]), out)
+	home := r.p.places[id].device
+	r.sys.Device.Memory().Peek(base[home.in]+uint64(home.at), out)
 	return out
 }
 

@@ -34,12 +34,8 @@ func (s *score) add(n int) {
 		return
 	}
 	t := r.g.Tensor(r.g.Outputs[0])
-	b, err := r.staged(r.g.Outputs[0])
-	if err != nil {
-		return
-	}
 	logits := make([]float32, t.Elems())
-	workload.Decode(t, b, logits)
+	workload.Decode(t, r.staged(r.g.Outputs[0]), logits)
 	per := len(logits) / r.g.Batch
 	for i := 0; i < r.g.Batch && n*r.g.Batch+i < r.p.images; i++ {
 		s.classes = append(s.classes, largest(logits[i*per:(i+1)*per]))
