@@ -288,7 +288,6 @@ func (c *channel) admitRun(kind int, i int32, t int64) {
 // insert puts n transactions of piece i into a buffer. Those that the write
 // buffer holds already are merged into it or answered by it.
 func (c *channel) insert(kind int, i int32, at coord, n int32, t int64) {
-	c.planned = false
 	for n > 0 {
 		held, m := c.heldWrites(at, n)
 		if !held {
@@ -329,6 +328,9 @@ func (c *channel) heldWrites(at coord, n int32) (held bool, m int32) {
 // entered last where they continue it.
 func (c *channel) enter(kind int, i int32, at coord, n int32, t int64) {
 	c.used[kind] += n
+	if c.used[kind] == n || c.used[writes] > c.policy.high {
+		c.planned = false // the other buffer's turn may have come
+	}
 	age := c.seq[kind]
 	c.seq[kind] += int64(n)
 	if e := c.last[kind]; e != none {
@@ -358,12 +360,16 @@ func (c *channel) freeEntry(i int32) {
 	c.freeList = i
 }
 
-// link appends an entry to its bank's queue.
+// link appends an entry to its bank's queue. Behind others it changes no plan,
+// unless it is the first to use the open row.
 func (c *channel) link(kind int, i int32) {
 	e := &c.entries[i]
 	b := &c.banks[e.bank]
 	q := &b.queue[kind]
 	e.prev, e.next = q.tail, none
+	if q.head == none || e.row == b.row && q.hit == none {
+		c.planned = false
+	}
 	if q.tail == none {
 		q.head = i
 		c.pending[kind] |= 1 << e.bank

@@ -16,8 +16,7 @@ const refreshing = 2
 // choice is a command and the tick at which it can be issued.
 type choice struct {
 	at     int64
-	tick   int64 // arrival of the entry, then age: the older goes first
-	age    int64
+	age    int64 // of a waiting entry: the older goes first
 	bank   int32 // or rank, of cmdPrechargeAll and an all-bank cmdRefresh
 	kind   int8  // buffer the entry is in
 	cmd    int8
@@ -101,14 +100,15 @@ func (c *channel) turn() {
 
 // pickActive returns the first column command among active entries.
 func (c *channel) pickActive() choice {
-	best := noChoice
+	best, tick, age := noChoice, never, never
 	for set := c.active; set != 0; set &= set - 1 {
 		i := lowest(set)
 		b := &c.banks[i]
 		e := &c.entries[b.active]
 		at := c.columnAt(b, e.write)
-		if at < best.at || at == best.at && (e.tick < best.tick || e.tick == best.tick && e.age < best.age) {
-			best = choice{at: at, tick: e.tick, age: e.age, bank: i, kind: e.kind(), cmd: cmdColumn, active: true}
+		if at < best.at || at == best.at && (e.tick < tick || e.tick == tick && e.age < age) {
+			tick, age = e.tick, e.age
+			best = choice{at: at, bank: i, kind: e.kind(), cmd: cmdColumn, active: true}
 		}
 	}
 	return best
@@ -134,29 +134,29 @@ func (c *channel) pickWaiting() (col, row choice) {
 		b := &c.banks[i]
 		q := &b.queue[kind]
 		if b.row == none {
-			if i == c.act2 {
-				continue
-			}
-			at, age := c.activateAt(b), c.entries[q.head].age
-			if at < row.at || at == row.at && age < row.age {
-				row = choice{at: at, age: age, bank: i, kind: kind, cmd: cmdActivate}
+			if at := c.activateAt(b); at <= row.at && i != c.act2 {
+				if age := c.entries[q.head].age; at < row.at || age < row.age {
+					row = choice{at: at, age: age, bank: i, kind: kind, cmd: cmdActivate}
+				}
 			}
 			continue
 		}
-		hitTick := never
 		if q.hit != none {
-			e := &c.entries[q.hit]
-			hitTick = e.tick
-			if at := c.columnAt(b, kind == writes); at < col.at || at == col.at && e.age < col.age {
-				col = choice{at: at, age: e.age, bank: i, kind: kind, cmd: cmdColumn}
+			if at := c.columnAt(b, kind == writes); at <= col.at {
+				if age := c.entries[q.hit].age; at < col.at || age < col.age {
+					col = choice{at: at, age: age, bank: i, kind: kind, cmd: cmdColumn}
+				}
 			}
 		}
 		if q.miss == none || b.active != none {
 			continue
 		}
-		if e := &c.entries[q.miss]; e.tick < hitTick {
-			at := max(b.pre, c.ranks[b.rank].pre, c.rowFrom)
-			if at < row.at || at == row.at && e.age < row.age {
+		if at := max(b.pre, c.ranks[b.rank].pre, c.rowFrom); at <= row.at {
+			e := &c.entries[q.miss]
+			if q.hit != none && e.tick >= c.entries[q.hit].tick {
+				continue
+			}
+			if at < row.at || e.age < row.age {
 				row = choice{at: at, age: e.age, bank: i, kind: kind, cmd: cmdPrecharge}
 			}
 		}
