@@ -11,10 +11,10 @@ import (
 type arrayUnit struct {
 	c         *core
 	queue     ring[arrayOp]
-	closed    bool  // until the present product's last fold
-	streamEnd int64 // edge at which the present product's last row has entered
-	lastEnd   int64 // edge of its last result
-	busyTo    sim.Time
+	closed    bool     // until the present product's last fold
+	streamEnd int64    // edge at which the present product's last row has entered
+	lastEnd   int64    // edge of its last result
+	busyTo    sim.Time // the last product's end
 	accept    sim.Handler
 	done      sim.Handler
 }
@@ -37,9 +37,9 @@ func (a *arrayUnit) start() bool {
 	}
 	q.next++
 	o.start, o.bill = c.e.Now(), c.bill
-	c.inflight++
+	c.working++
 	if o.spec.M == 0 { // a no-operation
-		c.e.At(max(c.e.Now(), c.clock.Edge(a.lastEnd)), sim.Call{H: a.done})
+		c.e.At(max(c.e.Now(), c.clock.Edge(a.lastEnd)), sim.Call{H: a.done, Arg: c.epoch})
 		a.closed = true
 		return true
 	}
@@ -59,18 +59,13 @@ func (a *arrayUnit) schedule(o *arrayOp) {
 	a.streamEnd = max(edge+cost.Preload, a.streamEnd) + stream
 	a.lastEnd = max(a.streamEnd+cost.Drain, a.lastEnd)
 	o.extra = c.clock.Duration(stream - cost.Stream)
-	c.total.ScratchStall += int64(o.extra)
 	open := a.lastEnd
 	if c.cfg.Array.Overlap == DoubleBuffered {
 		open = max(edge, a.streamEnd-cost.Last)
 	}
 	a.closed = true
-	end := c.clock.Edge(a.lastEnd)
-	c.e.At(max(now, c.clock.Edge(open)), sim.Call{H: a.accept})
-	c.e.At(end, sim.Call{H: a.done})
-	c.total.ArrayBusy += int64(end - max(now, a.busyTo))
-	a.busyTo = end
-	c.total.MACs += o.spec.MACs()
+	c.e.At(max(now, c.clock.Edge(open)), sim.Call{H: a.accept, Arg: c.epoch})
+	c.e.At(c.clock.Edge(a.lastEnd), sim.Call{H: a.done, Arg: c.epoch})
 }
 
 // path is the critical path through o up to now.
@@ -89,10 +84,13 @@ func limitedPath(b hw.Bill, start, now, extra sim.Time, unit hw.Resource) hw.Bil
 }
 
 // open lets the next product in.
-func (a *arrayUnit) open(uint64) {
+func (a *arrayUnit) open(epoch uint64) {
 	c := a.c
+	if epoch != c.epoch {
+		return
+	}
 	a.closed = false
-	if c.stopped() || !a.queue.waiting() || a.queue.head == a.queue.next {
+	if c.stopped() || !a.queue.waiting() {
 		return
 	}
 	c.bill = a.queue.at(a.queue.next - 1).path(c.e.Now())
@@ -102,10 +100,17 @@ func (a *arrayUnit) open(uint64) {
 }
 
 // finish is the end of the oldest product under way.
-func (a *arrayUnit) finish(uint64) {
+func (a *arrayUnit) finish(epoch uint64) {
 	c, q := a.c, &a.queue
-	o := q.at(q.head)
-	c.inflight--
+	if epoch != c.epoch {
+		return
+	}
+	now, o := c.e.Now(), q.at(q.head)
+	c.working--
+	c.total.ArrayBusy += int64(now - max(o.start, a.busyTo))
+	c.total.ScratchStall += int64(o.extra)
+	c.total.MACs += o.spec.MACs()
+	a.busyTo = now
 	c.exec.joinArray(q.head)
 	q.head++
 	if q.head == q.next {
@@ -114,11 +119,7 @@ func (a *arrayUnit) finish(uint64) {
 	if o.spec.M == 0 {
 		a.closed = false
 	}
-	if c.stopped() {
-		c.settle()
-		return
-	}
-	c.bill = o.path(c.e.Now())
+	c.bill = o.path(now)
 	c.complete(abi.UnitArray, &o.token, c.labels[abi.UnitArray], uint64(o.spec.MACs()))
 	c.advance()
 }

@@ -200,7 +200,7 @@ func (x *Complex) end(index uint64) {
 	}
 }
 
-// Abort ends a launch with a status: what has begun is awaited, nothing new
+// Abort ends a launch with a status: requests in flight are awaited, nothing new
 // starts, Done fires. A launch that is not known (any more) is left alone.
 func (x *Complex) Abort(l *hw.Launch, code abi.Status) {
 	for i, r := range x.pending {
@@ -271,8 +271,8 @@ func (x *Complex) Idle() error {
 	}
 	for i := range x.cores {
 		c := &x.cores[i]
-		if c.run != nil || c.inflight != 0 || !c.idle() || len(c.load.free)+len(c.store.free) != 2*x.cfg.Core.Outstanding {
-			return fmt.Errorf("%w: core %d: %d requests and operations under way", ErrBusy, i, c.inflight)
+		if c.run != nil || c.inflight+c.working != 0 || !c.idle() || len(c.load.free)+len(c.store.free) != 2*x.cfg.Core.Outstanding {
+			return fmt.Errorf("%w: core %d: %d requests and %d operations under way", ErrBusy, i, c.inflight, c.working)
 		}
 	}
 	return nil

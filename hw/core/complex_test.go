@@ -171,6 +171,24 @@ func TestHaltAbortReset(t *testing.T) {
 	assert.Equal(t, abi.StatusAborted, abi.Status(waiting.Result.Code))
 }
 
+// A stop awaits requests but no product, however long.
+func TestAbortCutsProductsShort(t *testing.T) {
+	cfg := testConfig()
+	m := newMachine(t, cfg, 1, 1<<14)
+	defer m.close()
+	op := abi.MicroOp{Unit: abi.UnitArray, InType: abi.I8, Rows: 16384, Cols: 1, Depth: 8, Spad: [4]uint32{0, 200000, 131072}}
+	k := programAt(m, 8192, many(3, op))
+	l := m.async(k, 0, 1)
+	require.NoError(t, m.e.RunUntil(1500*sim.Nanosecond))
+	m.x.Abort(&l.Launch, abi.StatusWatchdog)
+	require.NoError(t, m.e.RunUntil(m.e.Now()))
+	assert.Equal(t, abi.StatusWatchdog, abi.Status(l.Result.Code))
+	assert.Equal(t, 1500*sim.Nanosecond, l.Result.Bill.Total())
+	require.NoError(t, m.x.Idle())
+	took, _ := m.mustRun(t, gemm(t, 8, 8, 8, 8, 8, 8, abi.I8, abi.I8)) // what was cut short does not come back
+	assert.Equal(t, 246*sim.Nanosecond, took)
+}
+
 // Another context finds no bytes of the one before, and pays for the wiping.
 func TestScratchpadIsWiped(t *testing.T) {
 	k := gemm(t, 16, 16, 16, 16, 16, 16, abi.I8, abi.F32)

@@ -39,7 +39,9 @@ type core struct {
 	program   programExpander
 	completed [numUnits]uint64
 	sems      [abi.Semaphores]uint32
-	inflight  int     // requests and operations that will yet cause an event
+	inflight  int     // requests in flight, and the wiping of the scratchpad
+	working   int     // operations in the array and the vector unit
+	epoch     uint64  // of their events: one of an earlier epoch was cut short
 	bill      hw.Bill // critical path to the present event
 	indices   []byte  // two buffers of a gather's row numbers
 
@@ -161,10 +163,12 @@ func (c *core) complete(unit int, t *token, label sim.Label, arg uint64) {
 	}
 }
 
-// settle ends the core's share when nothing is left of it or under way. Units
-// that all wait while nothing is under way wait for ever: a PROGRAM's mistake.
+// settle ends the core's share when nothing is left of it or under way; after a
+// stop what is in the array and the vector unit is cut short, but every request
+// is awaited. Units that all wait while nothing is under way wait for ever: a
+// PROGRAM's mistake.
 func (c *core) settle() {
-	if c.run == nil || c.inflight > 0 {
+	if c.run == nil || c.inflight > 0 || c.working > 0 && !c.run.stopped {
 		return
 	}
 	if !c.run.stopped && !(c.finished && c.idle()) {
@@ -196,6 +200,8 @@ func (c *core) leave() {
 
 // clearUnits forgets what was queued.
 func (c *core) clearUnits() {
+	c.epoch++
+	c.working = 0
 	c.load.queue.clear()
 	c.store.queue.clear()
 	c.array.queue.clear()

@@ -52,6 +52,15 @@
 // within one group (TileN ≤ filters a group) or spans whole groups (TileN a
 // multiple of it, TileK all channels of a group). TileW 0 means all columns.
 //
+// Scales count for int8 operands alone (0 means 1): the value of any other
+// element is the number itself. A GEMM's Scale or ColScale multiplies the sum
+// whatever its type. An int8 product without epilogue may be stored as int32.
+// CONV weights lie RowStride apart from one (r, s, c) to the next, 0 meaning
+// K·size. Activations go with GEMM, CONV, map, add, sub, mul, batch norm and
+// gather; ColScale and Bias with layer norm and batch norm, ColScale with RMS
+// norm, each by its flag. Pools have no dilation, and their input and output
+// types are one, as a transpose's.
+//
 // # Splitting
 //
 // Of n cores in the mask, the i-th takes elements [⌊i·X/n⌋, ⌊(i+1)·X/n⌋) of the

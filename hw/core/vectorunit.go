@@ -31,34 +31,33 @@ func (v *vectorUnit) start() bool {
 	q.next++
 	now := c.e.Now()
 	o.start, o.bill = now, c.bill
-	c.inflight++
+	c.working++
 	end := now
 	if o.rows > 0 {
 		own := c.cfg.Vector.Cycles(o.spec(&c.cfg))
 		cycles := c.spad.limit(abi.UnitVector, own, o.traffic())
 		o.extra = c.clock.Duration(cycles - own)
 		end = c.clock.After(now, cycles)
-		c.total.ScratchStall += int64(o.extra)
 		c.exec.vector(c, o)
 	}
-	c.total.VectorBusy += int64(end - now)
-	c.e.At(end, sim.Call{H: v.done})
+	c.e.At(end, sim.Call{H: v.done, Arg: c.epoch})
 	return true
 }
 
 // finish is the end of the operation under way.
-func (v *vectorUnit) finish(uint64) {
+func (v *vectorUnit) finish(epoch uint64) {
 	c, q := v.c, &v.queue
-	o := q.at(q.head)
-	c.inflight--
+	if epoch != c.epoch {
+		return
+	}
+	now, o := c.e.Now(), q.at(q.head)
+	c.working--
+	c.total.VectorBusy += int64(now - o.start)
+	c.total.ScratchStall += int64(o.extra)
 	c.exec.joinVector(c)
 	q.head++
 	c.spad.release(abi.UnitVector)
-	if c.stopped() {
-		c.settle()
-		return
-	}
-	c.bill = limitedPath(o.bill, o.start, c.e.Now(), o.extra, hw.Vector)
+	c.bill = limitedPath(o.bill, o.start, now, o.extra, hw.Vector)
 	c.complete(abi.UnitVector, &o.token, c.x.vectorLabels[o.op], uint64(o.rows*o.cols))
 	c.advance()
 }
