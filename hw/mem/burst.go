@@ -100,12 +100,9 @@ func (c *channel) gather(b *burstState) bool {
 		c.addStream(b, 0, stream{bank: i, entry: e, n: 1, active: true})
 	}
 	first := len(b.s)
-	for set := c.pending[b.kind] & c.opened; set != 0; set &= set - 1 {
+	for set := c.sum.hits[b.kind]; set != 0; set &= set - 1 {
 		i := lowest(set)
 		e := c.banks[i].queue[b.kind].hit
-		if e == none {
-			continue
-		}
 		if len(b.s) == maxStreams {
 			return false
 		}
@@ -191,7 +188,9 @@ func (c *channel) ends(b *burstState, x *stream) bool {
 func (c *channel) settle(b *burstState) {
 	for i := range b.s {
 		if x := &b.s[i]; x.count > 0 {
-			c.columnTiming(&c.banks[x.bank], b.kind == writes, x.last)
+			k := &c.banks[x.bank]
+			c.columnTiming(k, b.kind == writes, x.last)
+			c.sum.rowReady[x.bank] = k.pre
 		}
 	}
 	if n := b.flowed; b.flow != none && n > 0 { // what the last command freed is filled with the next tick
@@ -234,6 +233,7 @@ func (c *channel) settleStream(b *burstState, x *stream) {
 		k.active = none
 		c.active &^= 1 << x.bank
 		c.freeEntry(x.entry)
+		c.summarise(x.bank)
 	} else {
 		c.used[b.kind] -= x.count
 		e.n -= x.count

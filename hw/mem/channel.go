@@ -83,6 +83,7 @@ type channel struct {
 	policy  policy
 	gaps    [2][64]int64 // column to column by kind and difference of banks
 	run     burstState
+	sum     summary
 	stats   *Stats
 	tx      int64 // bytes of a transaction
 	burstPs int64
@@ -384,6 +385,7 @@ func (c *channel) link(kind int, i int32) {
 	} else if q.miss == none {
 		q.miss = i
 	}
+	c.summarise(e.bank)
 }
 
 // unlink takes an entry out of its bank's queue.
@@ -413,6 +415,7 @@ func (c *channel) unlink(kind int, i int32) {
 	if c.last[kind] == i {
 		c.last[kind] = none
 	}
+	c.summarise(e.bank)
 }
 
 // firstFrom returns the first entry from i on whose row is (or is not) row.
@@ -441,6 +444,7 @@ func (c *channel) setRow(bank, row int32) {
 	} else {
 		c.opened |= 1 << bank
 	}
+	c.summarise(bank)
 }
 
 // serve notes that n transactions of read piece i have been read, the last

@@ -104,6 +104,7 @@ func (c *channel) column(p *choice, t int64) {
 	}
 	e := &c.entries[i]
 	c.columnTiming(b, e.write, t)
+	c.sum.rowReady[p.bank] = b.pre
 	b.columns++
 	if !e.seen {
 		c.stats.RowHits++
@@ -122,6 +123,7 @@ func (c *channel) column(p *choice, t int64) {
 		b.active = none
 		c.active &^= 1 << p.bank
 		c.freeEntry(i)
+		c.summarise(p.bank)
 	} else {
 		c.take(int(p.kind), i)
 	}
@@ -189,6 +191,12 @@ func (c *channel) activate(p *choice, t int64) {
 	r.preAll = max(r.preAll, t+c.ras)
 	r.refresh = max(r.refresh, t+c.actToRefresh)
 	c.takeRow(t, c.actLen)
+	perGroup := int32(len(c.banks) / len(c.groups))
+	for i := b.group * perGroup; i < (b.group+1)*perGroup; i++ {
+		if c.banks[i].row == none {
+			c.sum.rowReady[i] = max(c.sum.rowReady[i], g.act)
+		}
+	}
 
 	kind := int(p.kind)
 	i := b.queue[kind].head
@@ -265,6 +273,7 @@ func (c *channel) refresh(id int32, t int64) {
 	b := &c.banks[id]
 	r := &c.ranks[b.rank]
 	b.act = max(b.act, t+c.rfcPBToAct)
+	c.summarise(id)
 	r.act = max(r.act, t+c.refToAct)
 	r.refresh = max(r.refresh, t+c.refToRef)
 }

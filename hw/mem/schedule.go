@@ -1,5 +1,7 @@
 package mem
 
+import "math/bits"
+
 // Commands a controller chooses among.
 const (
 	cmdColumn = iota // read or write the entry's transaction
@@ -43,13 +45,43 @@ func (c *channel) columnAt(b *bankState, write bool) int64 {
 	return t
 }
 
-// activateAt returns when bank b could open a row.
-func (c *channel) activateAt(b *bankState) int64 {
-	t := max(b.act, c.groups[b.group].act, c.ranks[b.rank].act, c.rowFrom)
-	if c.rising {
-		t = odd(t)
+// summary is what pickWaiting needs of the banks, kept up to date by
+// summarise so that a scan touches little memory.
+type summary struct {
+	rowReady [64]int64    // next row command: precharge of an open bank, activate of a closed one; group included
+	rowAge   [2][64]int64 // by buffer: age of the entry that wants it
+	hits     [2]uint64    // banks with an entry for the open row
+	misses   [2]uint64    // open banks with an entry that may close the row
+}
+
+// summarise renews the summary of a bank.
+func (c *channel) summarise(i int32) {
+	b := &c.banks[i]
+	bit := uint64(1) << i
+	s := &c.sum
+	if b.row == none {
+		s.rowReady[i] = max(b.act, c.groups[b.group].act)
+	} else {
+		s.rowReady[i] = b.pre
 	}
-	return t
+	for k := range b.queue {
+		q := &b.queue[k]
+		s.hits[k] &^= bit
+		s.misses[k] &^= bit
+		switch {
+		case q.head == none:
+		case b.row == none:
+			s.rowAge[k][i] = c.entries[q.head].age
+		default:
+			if q.hit != none {
+				s.hits[k] |= bit
+			}
+			if q.miss != none && b.active == none && (q.hit == none || c.entries[q.miss].tick < c.entries[q.hit].tick) {
+				s.misses[k] |= bit
+				s.rowAge[k][i] = c.entries[q.miss].age
+			}
+		}
+	}
 }
 
 // decide returns the next command from tick t on and its tick, given what has
@@ -124,44 +156,51 @@ func (e *entry) kind() int8 {
 // pickWaiting returns the first column command and the first row command of
 // the buffer in turn. An entry does not close a row that an older one needs.
 func (c *channel) pickWaiting() (col, row choice) {
-	col, row = noChoice, noChoice
 	kind := int8(reads)
 	if c.writing {
 		kind = writes
 	}
-	for set := c.pending[kind]; set != 0; set &= set - 1 {
+	s := &c.sum
+	row = noChoice
+	row.age = never
+	closed, misses := c.pending[kind]&^c.opened, s.misses[kind]
+	for r := range c.ranks {
+		k := &c.ranks[r]
+		c.pickRow(&row, closed&c.inRank[r], max(k.act, c.rowFrom), kind, cmdActivate)
+		c.pickRow(&row, misses&c.inRank[r], max(k.pre, c.rowFrom), kind, cmdPrecharge)
+	}
+	col = noChoice
+	for set := s.hits[kind]; set != 0; set &= set - 1 {
 		i := lowest(set)
 		b := &c.banks[i]
-		q := &b.queue[kind]
-		if b.row == none {
-			if at := c.activateAt(b); at <= row.at && i != c.act2 {
-				if age := c.entries[q.head].age; at < row.at || age < row.age {
-					row = choice{at: at, age: age, bank: i, kind: kind, cmd: cmdActivate}
-				}
-			}
-			continue
-		}
-		if q.hit != none {
-			if at := c.columnAt(b, kind == writes); at <= col.at {
-				if age := c.entries[q.hit].age; at < col.at || age < col.age {
-					col = choice{at: at, age: age, bank: i, kind: kind, cmd: cmdColumn}
-				}
-			}
-		}
-		if q.miss == none || b.active != none {
-			continue
-		}
-		if at := max(b.pre, c.ranks[b.rank].pre, c.rowFrom); at <= row.at {
-			e := &c.entries[q.miss]
-			if q.hit != none && e.tick >= c.entries[q.hit].tick {
-				continue
-			}
-			if at < row.at || e.age < row.age {
-				row = choice{at: at, age: e.age, bank: i, kind: kind, cmd: cmdPrecharge}
+		if at := c.columnAt(b, kind == writes); at <= col.at {
+			if age := c.entries[b.queue[kind].hit].age; at < col.at || age < col.age {
+				col = choice{at: at, age: age, bank: i, kind: kind, cmd: cmdColumn}
 			}
 		}
 	}
 	return col, row
+}
+
+// pickRow improves the best row command by those of a set of banks, none of
+// them before tick from.
+func (c *channel) pickRow(best *choice, set uint64, from int64, kind, cmd int8) {
+	align := int64(0)
+	if c.rising && cmd == cmdActivate {
+		align = 1
+	}
+	ready, ages := &c.sum.rowReady, &c.sum.rowAge[kind]
+	at0, age0, bank := best.at, best.age, none
+	for ; set != 0; set &= set - 1 {
+		i := bits.TrailingZeros64(set) & 63
+		at := max(ready[i], from) | align
+		if at < at0 || at == at0 && ages[i] < age0 {
+			at0, age0, bank = at, ages[i], int32(i)
+		}
+	}
+	if bank != none {
+		*best = choice{at: at0, age: age0, bank: bank, kind: kind, cmd: cmd}
+	}
 }
 
 // pickRefresh returns the command that the oldest refresh request needs next.
