@@ -281,8 +281,15 @@ func (p *player) readPages(*op) {
 	compareList(p, "records", got, p.want.Records)
 }
 
+// drainLimit bounds how many records a scenario may read at once.
+const drainLimit = 1 << 16
+
 // drain reads a queue's entries and gives them back.
 func (p *player) drain(q *recordRing, headReg uint64, each func(at uint64)) {
+	if n := (q.tail - q.head) & q.mask(); n > drainLimit {
+		p.miss("records", n, fmt.Sprintf("at most %d", drainLimit))
+		return
+	}
 	for i := q.head; i != q.tail; i = (i + 1) & q.mask() {
 		each(q.base + uint64(i)*uint64(q.bytes))
 	}
