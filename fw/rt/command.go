@@ -98,6 +98,23 @@ func (c *Commands) Copy(r Region) {
 // CopyBytes copies n bytes.
 func (c *Commands) CopyBytes(dst, src, n uint64) { c.Copy(Region{Src: src, Dst: dst, RowBytes: n}) }
 
+// CopyRows copies rows of cols elements between views of one type and step with
+// the DMA engines: elements of any type. Library.Vector with abi.VecMap converts.
+func (c *Commands) CopyRows(rows, cols int, dst, src Tensor) {
+	n := uint64(cols) * uint64(src.size())
+	if rows < 1 || cols < 1 || dst.Type != src.Type || dst.step() != src.step() {
+		c.fail("copy of %d×%d elements from %v of step %g to %v of step %g: want at least 1 of one type and step",
+			rows, cols, src.Type, src.step(), dst.Type, dst.step())
+		return
+	}
+	r := Region{Src: src.Addr, Dst: dst.Addr, RowBytes: n, Counts: [2]uint32{uint32(rows)},
+		SrcStride: [2]uint64{src.Row}, DstStride: [2]uint64{dst.Row}}
+	if src.Row == n && dst.Row == n {
+		r.RowBytes, r.Counts[0] = n*uint64(rows), 1
+	}
+	c.Copy(r)
+}
+
 // Fill fills a region's destination with an 8-byte pattern.
 func (c *Commands) Fill(r Region, pattern uint64) {
 	c.add(&abi.Packet{Op: abi.OpFill, Dst: r.Dst, Value: pattern, RowBytes: r.RowBytes, Counts: counts(r.Counts), DstStride: r.DstStride})

@@ -35,6 +35,7 @@ func (v *Image) check(op string) error {
 func (l *Library) Conv(v *Conv) ([]abi.Kernel, error) {
 	c := *v
 	c.Groups, c.Dilation = max(v.Groups, 1), [2]int{max(v.Dilation[0], 1), max(v.Dilation[1], 1)}
+	c.tidy()
 	if err := c.check(); err != nil {
 		return nil, err
 	}

@@ -149,7 +149,7 @@ func TestSubmit(t *testing.T) {
 	assert.Equal(t, []abi.Sync{{Syncobj: s.Handle, Point: 7}, {Syncobj: ticket.Point.Syncobj.Handle, Point: 1}}, decodeSyncs(refs[2]))
 
 	// packets, then the descriptors that they name, 64-byte aligned
-	base := addrOf(f, a.CommandBO)
+	base := f.addrs[a.CommandBO]
 	first := uint64(192)
 	var ops []uint8
 	var p abi.Packet
@@ -178,17 +178,6 @@ func decodeSyncs(p []byte) (out []abi.Sync) {
 		out = append(out, abi.Load[abi.Sync](p))
 	}
 	return out
-}
-
-// addrOf is the device address of a buffer by its handle.
-func addrOf(f *fake, handle uint32) uint64 {
-	at := uint64(1 << 32)
-	for h := uint32(1); h < handle; h++ {
-		if m, ok := f.mem[f.offsets[h]]; ok && f.offsets[h] != 0 {
-			at += uint64(len(m)) + 1<<20
-		}
-	}
-	return at
 }
 
 // Command buffers are used again once their jobs are known to be done, and the
@@ -264,6 +253,7 @@ func TestCommandMistakes(t *testing.T) {
 		"empty":      {func(*rt.Commands) {}, "without commands"},
 		"misaligned": {func(c *rt.Commands) { c.Nop(); c.Signal(4, 1) }, "SIGNAL packet at offset 16"},
 		"no bytes":   {func(c *rt.Commands) { c.CopyBytes(0, 0, 0) }, "COPY packet at offset 0"},
+		"types":      {func(c *rt.Commands) { c.CopyRows(1, 1, rt.Matrix(0, abi.F32, 1), rt.Matrix(0, abi.BF16, 1)) }, "from bf16 of step 1 to f32"},
 		"barrier":    {func(c *rt.Commands) { c.Barrier(8) }, "BARRIER"},
 		"long": {func(c *rt.Commands) {
 			for range abi.MaxCommandBytes/16 + 1 {
@@ -288,6 +278,8 @@ func TestPackets(t *testing.T) {
 	c := q.Commands()
 	c.Copy(rt.Region{Src: 1, Dst: 2, RowBytes: 3, Counts: [2]uint32{4, 5}, SrcStride: [2]uint64{6, 7}, DstStride: [2]uint64{8, 9}})
 	c.Fill(rt.Region{Dst: 2, RowBytes: 3, DstStride: [2]uint64{8, 9}}, 0xabcd)
+	c.CopyRows(3, 5, rt.Matrix(1<<20, abi.I32, 8), rt.Matrix(2<<20, abi.I32, 5))
+	c.CopyRows(3, 5, rt.Matrix(1<<20, abi.I32, 5), rt.Matrix(2<<20, abi.I32, 5))
 	c.Signal(16, 5)
 	c.Wait(24, 6)
 	c.Timestamp(32)
@@ -297,6 +289,8 @@ func TestPackets(t *testing.T) {
 	want := []abi.Packet{
 		{Op: abi.OpCopy, Src: 1, Dst: 2, RowBytes: 3, Counts: [2]uint32{4, 5}, SrcStride: [2]uint64{6, 7}, DstStride: [2]uint64{8, 9}},
 		{Op: abi.OpFill, Dst: 2, Value: 0xabcd, RowBytes: 3, Counts: [2]uint32{1, 1}, DstStride: [2]uint64{8, 9}},
+		{Op: abi.OpCopy, Src: 2 << 20, Dst: 1 << 20, RowBytes: 20, Counts: [2]uint32{3, 1}, SrcStride: [2]uint64{20}, DstStride: [2]uint64{32}},
+		{Op: abi.OpCopy, Src: 2 << 20, Dst: 1 << 20, RowBytes: 60, Counts: [2]uint32{1, 1}, SrcStride: [2]uint64{20}, DstStride: [2]uint64{20}},
 		{Op: abi.OpSignal, Addr: 16, Value: 5}, {Op: abi.OpWait, Addr: 24, Value: 6}, {Op: abi.OpTimestamp, Addr: 32},
 	}
 	at := 0

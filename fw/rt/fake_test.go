@@ -28,7 +28,8 @@ type fake struct {
 	addr    uint64
 	mem     map[uint64]memory // by mmap offset
 	offsets map[uint32]uint64
-	open    map[uint32]bool // buffers
+	addrs   map[uint32]uint64 // of buffers
+	open    map[uint32]bool   // buffers
 	syncs   map[uint32]bool
 	queues  map[uint32]bool
 	seqno   uint64
@@ -41,7 +42,7 @@ func newFake(t *testing.T) *fake {
 	info := datacenter
 	info.ABIVersion = abi.Version
 	return &fake{t: t, info: info, fail: map[uint32]unix.Errno{}, addr: 1 << 32, mem: map[uint64]memory{},
-		offsets: map[uint32]uint64{}, open: map[uint32]bool{}, syncs: map[uint32]bool{}, queues: map[uint32]bool{}}
+		offsets: map[uint32]uint64{}, addrs: map[uint32]uint64{}, open: map[uint32]bool{}, syncs: map[uint32]bool{}, queues: map[uint32]bool{}}
 }
 
 // memory is a mapping of plain bytes.
@@ -89,6 +90,7 @@ func (f *fake) serve(nr uint32, arg []byte, refs []rt.Ref) error {
 		a.Size = (a.Size + 4095) &^ 4095
 		f.handles++
 		a.Handle, a.DeviceAddr = f.handles, f.addr
+		f.addrs[a.Handle] = f.addr
 		f.addr += a.Size + 1<<20
 		f.offsets[a.Handle] = uint64(a.Handle) << 32
 		f.mem[f.offsets[a.Handle]], f.open[a.Handle] = make(memory, a.Size), true

@@ -30,9 +30,7 @@ type Gemm struct {
 func (l *Library) Gemm(g *Gemm) ([]abi.Kernel, error) {
 	v := *g
 	v.Outer, v.Batch = max(g.Outer, 1), max(g.Batch, 1)
-	if v.Residual.Addr == 0 {
-		v.Residual = Tensor{}
-	}
+	v.tidy()
 	if err := v.check(); err != nil {
 		return nil, err
 	}
@@ -63,6 +61,16 @@ func (g *Gemm) check() error {
 		return err
 	}
 	return apart(op, &g.C, g.M, int64(g.N)*g.C.size())
+}
+
+// tidy clears what says nothing.
+func (e *Epilogue) tidy() {
+	if e.Residual.Addr == 0 {
+		e.Residual = Tensor{}
+	}
+	if e.Scale == 1 {
+		e.Scale = 0
+	}
 }
 
 // check holds types against the epilogue.

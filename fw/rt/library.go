@@ -9,12 +9,13 @@ import (
 type Options struct {
 	// Dataflow of the array: abi.WeightStationary and so on.
 	Dataflow uint8
-	// Cores that share a kernel; 0: all of the device.
+	// Cores that share a kernel (Queue.NumCores); 0: all of the device. A kernel
+	// runs on any number of cores, but is mapped for this one.
 	Cores int
 	// BytesPerCycle is the device memory's bandwidth for each core, in bytes a
-	// core clock cycle. 0: three quarters of what an array needs to take in one
-	// bf16 operand a column and cycle, 1.5·columns, which is where machines are
-	// built: TPU v4i has 614 GB/s for 4 × 128 columns at 1.05 GHz, 1.14 a column.
+	// core clock cycle; the device's description does not say it. 0: 1.5 a column
+	// of the array, three quarters of one bf16 operand a column and cycle. TPU v4i
+	// has 1.14 (614 GB/s for 4 × 128 columns at 1.05 GHz).
 	BytesPerCycle float64
 	// F32Cycles is how many cycles a row of f32 operands takes; 0: 6, three
 	// bfloat16 pieces an operand.
@@ -27,7 +28,8 @@ type Options struct {
 }
 
 // Library makes kernel descriptors for operations on tensors. It needs no
-// device, only its description; mappings are kept by shape.
+// device, only its description. Mappings are kept by shape; a library is for one
+// goroutine at a time.
 type Library struct {
 	m mapper
 }

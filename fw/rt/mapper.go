@@ -96,6 +96,9 @@ func (m *mapper) product(op string, p product) (mapping, error) {
 	if g, ok := m.products[p]; ok {
 		return g, nil
 	}
+	if m.flow > abi.InputStationary {
+		return mapping{}, refuse(op, "dataflow %d, want 0 to %d", m.flow, abi.InputStationary)
+	}
 	g, ok := m.search(&p)
 	if !ok {
 		t := tile{1, p.unit(), 1, 1}
