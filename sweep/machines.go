@@ -1,0 +1,134 @@
+package sweep
+
+import (
+	"bytes"
+	"errors"
+	"slices"
+	"strings"
+
+	"github.com/presi-sim/presi/configs"
+)
+
+// machine is one combination of the axes' values.
+type machine struct {
+	choice []int // of each axis: which value
+	config *configs.Config
+	text   []byte // resolved, as TOML
+	err    error  // why there is none
+}
+
+// grid makes the machines of a sweep.
+type grid struct {
+	spec   *Spec
+	faults *faults
+	axes   []Axis
+	fixed  []string
+	origin map[string]origin // of an override
+	seen   []*sighting
+	total  int
+}
+
+// origin is where in the sweep file an override stands, and in how many
+// machines it takes part.
+type origin struct {
+	path     string
+	machines int
+}
+
+// sighting is a mistake and how many machines have it.
+type sighting struct {
+	fault    *configs.Fault
+	origin   origin
+	machines int
+}
+
+// machines returns every combination, the last axis fastest. What is wrong with
+// a value in whatever combination is a mistake in the file; what is wrong with a
+// combination alone is that machine's.
+func (s *Spec) machines(f *faults, axes []Axis) []machine {
+	fixed, paths := s.fixed(f)
+	if f.list != nil {
+		return nil
+	}
+	g := &grid{spec: s, faults: f, axes: axes, fixed: fixed, origin: map[string]origin{}, total: 1}
+	for _, a := range axes {
+		g.total *= len(a.Labels)
+	}
+	for i, set := range fixed {
+		g.origin[set] = origin{paths[i], g.total}
+	}
+	for _, a := range axes {
+		for i, sets := range a.sets {
+			for _, set := range sets {
+				g.origin[set] = origin{a.paths[i], g.total / len(a.Labels)}
+			}
+		}
+	}
+	out := make([]machine, g.total)
+	for i := range out {
+		out[i] = g.machine(i)
+	}
+	g.judge()
+	return out
+}
+
+// machine resolves combination number i.
+func (g *grid) machine(i int) machine {
+	m := machine{choice: make([]int, len(g.axes))}
+	for k := len(g.axes) - 1; k >= 0; k-- {
+		m.choice[k] = i % len(g.axes[k].Labels)
+		i /= len(g.axes[k].Labels)
+	}
+	sets := g.fixed[:len(g.fixed):len(g.fixed)]
+	for k, v := range m.choice {
+		sets = append(sets, g.axes[k].sets[v]...)
+	}
+	m.config, m.err = configs.Machine(g.spec.base(), sets...)
+	if m.err != nil {
+		g.saw(m.err)
+		return m
+	}
+	var text bytes.Buffer
+	m.err = configs.Encode(&text, m.config)
+	m.text = text.Bytes()
+	return m
+}
+
+// saw counts a machine's mistakes.
+func (g *grid) saw(err error) {
+	var list configs.Faults
+	if !errors.As(err, &list) {
+		list = configs.Faults{{File: g.spec.file, Msg: err.Error()}}
+	}
+	for _, fault := range list {
+		i := slices.IndexFunc(g.seen, func(s *sighting) bool { return s.fault.Error() == fault.Error() })
+		if i < 0 {
+			i = len(g.seen)
+			from, ok := g.origin[fault.Set]
+			if !ok {
+				from.machines = g.total
+			}
+			g.seen = append(g.seen, &sighting{fault: fault, origin: from})
+		}
+		g.seen[i].machines++
+	}
+}
+
+// judge reports the mistakes that are in every machine they could be in.
+func (g *grid) judge() {
+	for _, s := range g.seen {
+		if s.machines < s.origin.machines {
+			continue
+		}
+		fault := s.fault
+		switch {
+		case fault.Set != "":
+			_, value, _ := strings.Cut(fault.Set, "=")
+			g.faults.add(s.origin.path, fault.Key, value, fault.Msg)
+		case fault.Key == "" && fault.Line == 0: // the file itself
+			g.faults.add("base", "base", literal(g.spec.Base), strings.TrimPrefix(fault.Msg, g.spec.file+": "))
+		default:
+			g.faults.list = append(g.faults.list, fault)
+		}
+	}
+}
