@@ -271,7 +271,7 @@ func (s *source) constants(t *testing.T, b *bytes.Buffer, file string) {
 		doc := strings.TrimSpace(g.Doc.Text())
 		if !g.Lparen.IsValid() {
 			name := g.Specs[0].(*ast.ValueSpec).Names[0]
-			fmt.Fprintf(b, "\n`%s` = %s. %s\n", name.Name, s.value(t, name), doc)
+			fmt.Fprintf(b, "\n`%s` (%s) %s\n", name.Name, s.value(t, name), strings.TrimPrefix(doc, name.Name+" "))
 			continue
 		}
 		fmt.Fprintf(b, "\n### %s\n", strings.TrimSuffix(doc, "."))
