@@ -139,14 +139,17 @@ func (r *run) place() (err error) {
 	for i := range r.g.Tensors {
 		t, at := &r.g.Tensors[i], &p.places[i]
 		switch {
-		case constant(t):
+		case constant(t): // at the same offset on both sides: one copy for all
 			*at = place{p.weights.add(t), p.staging.add(t)}
-		case t.Role == workload.Cache:
-			*at = place{p.state.add(t), p.staging.add(t)}
 		case t.Role == workload.Activation:
-			*at = place{device: p.state.add(t)}
-		default:
+			at.device = p.state.add(t)
+		case t.Role != workload.Cache:
 			*at = place{p.state.add(t), p.io.add(t)}
+		}
+	}
+	for i := range r.g.Tensors {
+		if t := &r.g.Tensors[i]; t.Role == workload.Cache {
+			p.places[i] = place{p.state.add(t), p.staging.add(t)}
 		}
 	}
 	for _, b := range []struct {
