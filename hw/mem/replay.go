@@ -57,13 +57,13 @@ type replay struct {
 	n        int64
 	reads    int64
 	start    []int64 // by transaction: tick of acceptance, or due time
-	lat      []int32
+	lat      latencies
 	lastRead int64
 	done     ticks // known ends of outstanding reads, mlp only
 }
 
 func newReplay(cfg Config, p Pattern, mode Mode, n int64) *replay {
-	r := &replay{cfg: cfg, mode: mode, n: n, start: make([]int64, n), lat: make([]int32, 0, n)}
+	r := &replay{cfg: cfg, mode: mode, n: n, start: make([]int64, n)}
 	var rules *rules
 	r.dev, rules, r.amap = cfg.parts()
 	r.src = newSource(p, r.amap, r.dev)
@@ -79,7 +79,7 @@ func (r *replay) finished(c *channel, p int32, end int64) {
 	if r.src.writes(i) {
 		return
 	}
-	r.lat = append(r.lat, int32(end-r.start[i]))
+	r.lat.add(end - r.start[i])
 	r.lastRead = max(r.lastRead, end)
 	if r.mode.mlp > 0 {
 		r.done.push(end)
@@ -222,13 +222,8 @@ func (r *replay) nextDone() int64 {
 func (r *replay) measure() Measurement {
 	tick := float64(r.dev.tCK) / float64(r.chans[0].tickDiv) / 1000
 	end := r.lastRead
-	if len(r.lat) == 0 {
+	if r.lat.n == 0 {
 		end = r.start[r.n-1]
-	}
-	slices.Sort(r.lat)
-	var sum int64
-	for _, l := range r.lat {
-		sum += int64(l)
 	}
 	m := Measurement{
 		BandwidthGBps: float64(r.n*r.dev.tx) / (float64(end) * tick),
@@ -237,12 +232,42 @@ func (r *replay) measure() Measurement {
 		m.RowHitRate = float64(s.RowHits) / float64(s.RowHits+s.RowMisses+s.RowConflicts)
 	}
 	m.PctPeak = 100 * m.BandwidthGBps / (float64(r.dev.peak(r.cfg.Channels)) / 1e9)
-	if n := len(r.lat); n > 0 {
-		m.ReadLatMeanNs = float64(sum) / float64(n) * tick
-		m.ReadLatP50Ns = float64(r.lat[n/2]) * tick
-		m.ReadLatP99Ns = float64(r.lat[min(n*99/100, n-1)]) * tick
+	if r.lat.n > 0 {
+		m.ReadLatMeanNs = float64(r.lat.sum) / float64(r.lat.n) * tick
+		m.ReadLatP50Ns = float64(r.lat.at(50)) * tick
+		m.ReadLatP99Ns = float64(r.lat.at(99)) * tick
 	}
 	return m
+}
+
+// latencies is a set of latencies in ticks: short ones counted, long ones kept.
+type latencies struct {
+	n, sum int64
+	short  [1 << 14]int32
+	long   []int64
+}
+
+func (l *latencies) add(t int64) {
+	l.n++
+	l.sum += t
+	if t < int64(len(l.short)) {
+		l.short[t]++
+	} else {
+		l.long = append(l.long, t)
+	}
+}
+
+// at returns a percentile.
+func (l *latencies) at(percent int64) int64 {
+	k := min(l.n*percent/100, l.n-1)
+	for t, n := range l.short {
+		if k < int64(n) {
+			return int64(t)
+		}
+		k -= int64(n)
+	}
+	slices.Sort(l.long)
+	return l.long[k]
 }
 
 // ticks is a heap of instants, the first on top.
