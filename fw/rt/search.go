@@ -5,8 +5,8 @@ import "github.com/presi-sim/presi/hw/abi"
 // Breadth of the search: candidates an axis. Larger finds little more.
 const (
 	triesK = 4
-	triesN = 5
-	triesM = 5
+	triesN = 4
+	triesM = 3
 
 	refinements = 3
 )
