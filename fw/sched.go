@@ -1,6 +1,8 @@
 package fw
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/presi-sim/presi/hw"
@@ -285,6 +287,19 @@ func (s *Scheduler) End(err error) {
 		}
 	}
 	s.work.WakeAll()
+}
+
+// Idle returns an error when a job has not ended.
+func (s *Scheduler) Idle() error {
+	for _, e := range s.entities {
+		if e.pending > 0 {
+			return fmt.Errorf("an entity has %d jobs, %d of them queued", e.pending, len(e.queue))
+		}
+	}
+	if n := len(s.running); n > 0 {
+		return fmt.Errorf("%d credits are out", n)
+	}
+	return nil
 }
 
 // ErrCanceled ends jobs whose context was killed before they ran.

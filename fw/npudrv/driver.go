@@ -36,6 +36,8 @@ type Device struct {
 	mmuLock  hw.Mutex // one invalidation at a time
 	invSeqno uint32
 
+	tableBytes uint64
+
 	rings    []*ring
 	faults   *hw.DMA
 	faultLog uint32
@@ -188,9 +190,10 @@ func (d *Device) initMemory() error {
 	if tables >= d.info.MemSize {
 		return fmt.Errorf("%d bytes of device memory: %w", d.info.MemSize, unix.ENOSPC)
 	}
+	d.tableBytes = tables
 	d.tables = alloc.New(0, tables)
 	d.memory = alloc.New(tables, d.info.MemSize)
-	n := uint64(d.maxASID) * abi.ContextSize
+	n := d.contextBytes()
 	at, ok := d.tables.Take(n, pageSize)
 	if !ok {
 		return unix.ENOSPC
@@ -202,6 +205,8 @@ func (d *Device) initMemory() error {
 	d.programMMU()
 	return nil
 }
+
+func (d *Device) contextBytes() uint64 { return uint64(d.maxASID) * abi.ContextSize }
 
 // programMMU tells the device MMU where contexts and faults are.
 func (d *Device) programMMU() {

@@ -13,7 +13,8 @@ import (
 type Bus struct {
 	kernel
 	*Host
-	bars [6]uint64 // sizes, once asked for
+	bars  [6]uint64 // sizes, once asked for
+	sized bool
 }
 
 // access is a posted write on its way, with its bytes.
@@ -24,7 +25,7 @@ type access struct {
 }
 
 func newBus(h *Host) *Bus {
-	return &Bus{kernel: kernel{h.e, &h.cfg}, Host: h}
+	return &Bus{kernel: h.kernel, Host: h}
 }
 
 // Address implements hw.Bus.
@@ -49,38 +50,48 @@ func (b *Bus) config(a *pcie.ConfigAccess) {
 	})
 }
 
-// BARSize implements hw.Bus: it sizes the BAR as firmware does, by writing all
-// ones, on first use.
+// BARSize implements hw.Bus: on first use it sizes all BARs as firmware does, by
+// writing all ones while decoding is off (PCI Local Bus 3.0, section 6.2.5.1).
 func (b *Bus) BARSize(bar int) uint64 {
 	if bar < 0 || bar > 5 {
 		return 0
 	}
-	if b.bars[bar] == 0 {
-		b.bars[bar] = b.size(bar)
+	if !b.sized {
+		b.sized = true
+		command := b.ConfigRead(regCommand, 2)
+		b.ConfigWrite(regCommand, 2, 0)
+		for i := 0; i < len(b.bars); i++ {
+			var wide bool
+			if b.bars[i], wide = b.size(i); wide {
+				i++ // the upper half of this one
+			}
+		}
+		b.ConfigWrite(regCommand, 2, command)
 	}
 	return b.bars[bar]
 }
 
-func (b *Bus) size(bar int) uint64 {
-	off := 0x10 + 4*bar
+// probe returns which bits of a BAR register stick.
+func (b *Bus) probe(off int) uint64 {
 	old := b.ConfigRead(off, 4)
 	b.ConfigWrite(off, 4, ^uint32(0))
-	mask := uint64(b.ConfigRead(off, 4))
+	mask := b.ConfigRead(off, 4)
 	b.ConfigWrite(off, 4, old)
+	return uint64(mask)
+}
+
+func (b *Bus) size(bar int) (bytes uint64, wide bool) {
+	off := regBAR0 + 4*bar
+	mask := b.probe(off)
 	if mask == 0 || mask == 0xffffffff {
-		return 0
+		return 0, false
 	}
-	wide := mask&6 == 4
+	wide = mask&6 == 4
 	mask &^= 0xf
-	if wide {
-		high := b.ConfigRead(off+4, 4)
-		b.ConfigWrite(off+4, 4, ^uint32(0))
-		mask |= uint64(b.ConfigRead(off+4, 4)) << 32
-		b.ConfigWrite(off+4, 4, high)
-	} else {
-		mask |= 0xffffffff << 32
+	if wide && bar < 5 {
+		return -(mask | b.probe(off+4)<<32), true
 	}
-	return -mask
+	return -(mask | 0xffffffff<<32), false
 }
 
 // Read32 implements hw.Bus.

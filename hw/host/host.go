@@ -5,6 +5,7 @@
 package host
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/presi-sim/presi/hw"
@@ -38,7 +39,9 @@ type Host struct {
 	tables tables
 	driver iommuDriver
 	irqs   irqs
+	kernel kernel
 
+	held         int64                // bytes that drivers have allocated
 	coherent     map[uint64]*hw.Pages // AllocDMA's, by bus address
 	vectorLimit  int
 	accesses     []*access
@@ -53,7 +56,8 @@ func New(e *sim.Engine, cfg Config, iommu mmu.IOMMUConfig, link *pcie.Link) *Hos
 	h := &Host{e: e, cfg: cfg, link: link, memory: newMemory(e, cfg), coherent: map[uint64]*hw.Pages{}, vectorLimit: 2048}
 	h.phys = alloc.New(uint64(hugePage), uint64(cfg.Memory)) // page 0 is nobody's
 	h.iova = alloc.New(busStart, busEnd)
-	h.irqs = irqs{k: kernel{e, &h.cfg}}
+	h.kernel = newKernel(e, &h.cfg)
+	h.irqs = irqs{k: h.kernel}
 	h.posted = e.Register("host posted write", func(slot uint64) {
 		h.freeAccesses = append(h.freeAccesses, int(slot))
 	})
@@ -86,5 +90,21 @@ func (h *Host) Memory() *mem.Store { return h.memory.store }
 // LimitVectors makes AllocVectors find at most n interrupt vectors.
 func (h *Host) LimitVectors(n int) { h.vectorLimit = n }
 
-// FreeMemory returns the bytes of host memory nobody holds, for leak checks.
+// FreeMemory returns the bytes of host memory nobody holds.
 func (h *Host) FreeMemory() uint64 { return h.phys.Left() }
+
+// Leaks returns an error for what drivers still hold: memory, bus addresses,
+// interrupt vectors. It is for tests, after the last driver is gone.
+func (h *Host) Leaks() error {
+	var all []error
+	if h.held > 0 {
+		all = append(all, fmt.Errorf("host: %d bytes of memory are held", h.held))
+	}
+	if n := busEnd - busStart - h.iova.Left(); n > 0 {
+		all = append(all, fmt.Errorf("host: %d bytes of bus addresses are mapped", n))
+	}
+	if n := len(h.irqs.vectors); n > 0 {
+		all = append(all, fmt.Errorf("host: %d interrupt vectors are enabled", n))
+	}
+	return errors.Join(all...)
+}

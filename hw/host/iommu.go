@@ -28,13 +28,14 @@ const (
 // command queue and a fault queue in memory, and its registers.
 type iommuDriver struct {
 	h        *Host
+	lock     *sim.Mutex
 	commands uint64 // physical addresses of the queues
 	faults   uint64
 	tail     uint32
 }
 
 func (d *iommuDriver) init(h *Host) {
-	d.h = h
+	d.h, d.lock = h, h.e.NewMutex()
 	t := &h.tables
 	t.root = t.alloc()
 	d.commands, d.faults = t.alloc(), h.tablePages(2)
@@ -68,10 +69,16 @@ func (d *iommuDriver) push(lo, hi uint64) {
 }
 
 // invalidate drops what the IOMMU has cached of a range and returns when the
-// IOMMU has done so. A large range is dropped with everything else.
+// IOMMU has done so and accesses that used it are over (IOFENCE.C). A large
+// range is dropped with everything else.
 func (h *Host) invalidate(iova, n uint64) {
 	const few = 64
+	if h.e.Current() == nil {
+		return // before the simulation runs nothing is cached
+	}
 	d := &h.driver
+	d.lock.Lock()
+	defer d.lock.Unlock()
 	if n/uint64(pageSize) > few {
 		d.push(opInvalidate, 0)
 	} else {
@@ -81,13 +88,17 @@ func (h *Host) invalidate(iova, n uint64) {
 	}
 	d.push(opFence, 0)
 	h.iommu.MMIOWrite(mmu.RegCQT, 4, uint64(d.tail))
-	for uint32(h.iommu.MMIORead(mmu.RegCQH, 4)) != d.tail {
-		if h.e.Current() == nil {
-			return // before the simulation runs there is nothing cached
+	for end := h.e.Now() + invalidateLimit; uint32(h.iommu.MMIORead(mmu.RegCQH, 4)) != d.tail; {
+		if h.e.Now() > end {
+			h.e.Fail(fmt.Errorf("host: the IOMMU's command queue stands still, cqcsr %#x", h.iommu.MMIORead(mmu.RegCQCSR, 4)))
+			return
 		}
 		h.e.Sleep(invalidatePoll)
 	}
 }
+
+// invalidateLimit is beyond what any access takes that an IOFENCE.C awaits.
+const invalidateLimit = 10 * sim.Second
 
 // invalidatePoll is how often the driver looks whether commands are done.
 const invalidatePoll = 100 * sim.Nanosecond

@@ -7,19 +7,21 @@ import (
 	"github.com/presi-sim/presi/sim"
 )
 
-// irqs delivers MSI-X messages to interrupt threads, one a vector.
+// irqs delivers MSI-X messages to interrupt threads, one a vector. Messages that
+// arrive while a handler runs make it run once more.
 type irqs struct {
 	k       kernel
-	vectors []*vector
+	vectors []*vector // nil: nobody asked for it
+	dropped int64     // messages that nobody asked for
 }
 
 type vector struct {
 	name    string
 	handler func()
-	pending bool
+	thread  *sim.Proc
 	wake    *sim.WaitQueue
-	freed   bool
-	count   int64
+	pending bool
+	ended   bool
 }
 
 func (x *irqs) resize(n int) { x.vectors = make([]*vector, n) }
@@ -28,10 +30,10 @@ func (x *irqs) resize(n int) { x.vectors = make([]*vector, n) }
 // dropped, as an interrupt controller with the vector masked would.
 func (x *irqs) message(v int) {
 	if v < 0 || v >= len(x.vectors) || x.vectors[v] == nil {
+		x.dropped++
 		return
 	}
 	w := x.vectors[v]
-	w.count++
 	w.pending = true
 	w.wake.WakeAll()
 }
@@ -45,30 +47,36 @@ func (x *irqs) request(v int, name string, handler func()) error {
 	}
 	w := &vector{name: name, handler: handler, wake: x.k.engine.NewWaitQueue()}
 	x.vectors[v] = w
-	x.k.Spawn("irq/"+name, true, func() { x.serve(w) })
+	w.thread = x.k.engine.Go("irq/"+name, func(*sim.Proc) { x.serve(w) }).Daemon()
 	return nil
 }
 
 // serve is a vector's interrupt thread.
 func (x *irqs) serve(w *vector) {
-	for !w.freed {
+	for !w.ended {
 		if !w.pending {
 			w.wake.Wait("an interrupt")
 			continue
 		}
 		w.pending = false
 		x.k.Charge(hw.CostIRQ)
-		if !w.freed {
+		if !w.ended {
 			w.handler()
 		}
 	}
 }
 
+// release ends a vector's thread and returns when its handler runs no more; a
+// handler that releases its own vector does not wait for itself.
 func (x *irqs) release(v int) {
-	if v >= 0 && v < len(x.vectors) && x.vectors[v] != nil {
-		w := x.vectors[v]
-		x.vectors[v] = nil
-		w.freed = true
-		w.wake.WakeAll()
+	if v < 0 || v >= len(x.vectors) || x.vectors[v] == nil {
+		return
+	}
+	w := x.vectors[v]
+	x.vectors[v] = nil
+	w.ended = true
+	w.wake.WakeAll()
+	if p := x.k.engine.Current(); p != nil && p != w.thread {
+		w.thread.Join()
 	}
 }

@@ -9,6 +9,15 @@ import (
 type kernel struct {
 	engine *sim.Engine
 	costs  *Config
+	timers *timers
+}
+
+// NewKernel returns the clock and threads of an engine alone, for what needs no
+// device. costs may be the zero Config.
+func NewKernel(e *sim.Engine, costs Config) hw.Kernel { return newKernel(e, &costs) }
+
+func newKernel(e *sim.Engine, costs *Config) kernel {
+	return kernel{e, costs, &timers{e: e}}
 }
 
 func (k kernel) Now() int64 { return k.engine.Now().Nanoseconds() }
@@ -21,8 +30,10 @@ func (k kernel) Charge(c hw.Cost) {
 	}
 }
 
-func (k kernel) Spawn(name string, daemon bool, fn func()) {
-	p := k.engine.Go(name, func(*sim.Proc) { fn() })
+func (k kernel) Spawn(name string, daemon bool, fn func()) { spawn(k.engine, name, daemon, fn) }
+
+func spawn(e *sim.Engine, name string, daemon bool, fn func()) {
+	p := e.Go(name, func(*sim.Proc) { fn() })
 	if daemon {
 		p.Daemon()
 	}
@@ -41,34 +52,64 @@ func (w waitQueue) Wait(why string) { w.q.Wait(why) }
 func (w waitQueue) WakeAll()        { w.q.WakeAll() }
 
 func (w waitQueue) WaitUntil(why string, ns int64) bool {
-	if ns >= int64(sim.Never/sim.Nanosecond) {
-		w.q.Wait(why)
-		return true
-	}
-	left := sim.Time(ns)*sim.Nanosecond - w.e.Now()
-	if left <= 0 {
+	switch {
+	case ns >= int64(sim.Never/sim.Nanosecond):
+		return w.q.WaitUntil(why, sim.Never)
+	case ns <= w.e.Now().Nanoseconds():
 		return false
 	}
-	return w.q.WaitFor(why, left)
+	return w.q.WaitUntil(why, sim.Time(ns)*sim.Nanosecond)
 }
 
-// Timer runs fn in a thread of its own after ns.
+// Timer implements hw.Kernel.
 func (k kernel) Timer(name string, ns int64, fn func()) (stop func() bool) {
-	stopped, ran := false, false
-	q := k.engine.NewWaitQueue()
-	k.Spawn(name, true, func() {
-		if stopped || q.WaitFor("its time", sim.Time(ns)*sim.Nanosecond) || stopped {
-			return
-		}
-		ran = true
-		fn()
-	})
+	return k.timers.start(name, sim.Time(ns)*sim.Nanosecond, fn)
+}
+
+// timers are kernel timers: an event each, and a thread when it comes.
+type timers struct {
+	e    *sim.Engine
+	free []*timer
+}
+
+type timer struct {
+	event *sim.Timer
+	use   uint64 // which start it belongs to
+	name  string
+	fn    func()
+}
+
+func (x *timers) start(name string, d sim.Time, fn func()) (stop func() bool) {
+	t := x.take()
+	t.use++
+	t.name, t.fn = name, fn
+	t.event.Set(x.e.Now()+d, 0)
+	use := t.use
 	return func() bool {
-		if ran || stopped {
+		if t.use != use || !t.event.Stop() {
 			return false
 		}
-		stopped = true
-		q.WakeAll()
+		x.give(t)
 		return true
 	}
+}
+
+func (x *timers) take() *timer {
+	if n := len(x.free); n > 0 {
+		t := x.free[n-1]
+		x.free = x.free[:n-1]
+		return t
+	}
+	t := &timer{}
+	t.event = x.e.NewTimer("kernel timer", func(uint64) {
+		name, fn := t.name, t.fn
+		x.give(t)
+		spawn(x.e, name, true, fn)
+	})
+	return t
+}
+
+func (x *timers) give(t *timer) {
+	t.fn = nil
+	x.free = append(x.free, t)
 }

@@ -9,6 +9,8 @@ import (
 // Configuration space that the host's PCI core uses (PCI Local Bus 3.0,
 // sections 6.2 and 6.8.2; PCI Express 5.0, section 7.5.3).
 const (
+	regCommand  = 0x04
+	regBAR0     = 0x10
 	capPointer  = 0x34
 	capMSIX     = 0x11
 	capExpress  = 0x10
@@ -45,15 +47,7 @@ func (b *Bus) AllocVectors(low, high int) (int, error) {
 	if n < low {
 		return 0, fmt.Errorf("%w: %d wanted, %d can be had", hw.ErrNoVector, low, n)
 	}
-	table := b.ConfigRead(at+msixTable, 4)
-	bar, base := int(table&7), uint64(table&^7)
-	for v := range n {
-		e := base + uint64(v)*entryBytes
-		b.Write32(bar, e, messageAddress)
-		b.Write32(bar, e+4, 0)
-		b.Write32(bar, e+8, uint32(v))
-		b.Write32(bar, e+12, 0)
-	}
+	b.programMSIX(at, n)
 	b.irqs.resize(n)
 	b.ConfigWrite(at+msixControl, 2, msixEnable)
 	return n, nil
@@ -105,26 +99,33 @@ type saved struct {
 
 func (b *Bus) saveConfig() (s saved) {
 	for i := range s.bars {
-		s.bars[i] = b.ConfigRead(0x10+4*i, 4)
+		s.bars[i] = b.ConfigRead(regBAR0+4*i, 4)
 	}
-	s.command = b.ConfigRead(4, 2)
+	s.command = b.ConfigRead(regCommand, 2)
 	s.vectors = len(b.irqs.vectors)
 	return s
 }
 
 func (b *Bus) restoreConfig(s saved) {
 	for i, v := range s.bars {
-		b.ConfigWrite(0x10+4*i, 4, v)
+		b.ConfigWrite(regBAR0+4*i, 4, v)
 	}
-	b.ConfigWrite(4, 2, s.command)
+	b.ConfigWrite(regCommand, 2, s.command)
 	if at := b.capability(capMSIX); at != 0 && s.vectors > 0 {
-		table := b.ConfigRead(at+msixTable, 4)
-		for v := range s.vectors {
-			e := uint64(table&^7) + uint64(v)*entryBytes
-			b.Write32(int(table&7), e, messageAddress)
-			b.Write32(int(table&7), e+8, uint32(v))
-			b.Write32(int(table&7), e+12, 0)
-		}
+		b.programMSIX(at, s.vectors)
 		b.ConfigWrite(at+msixControl, 2, msixEnable)
+	}
+}
+
+// programMSIX fills in and unmasks the first n entries of the table.
+func (b *Bus) programMSIX(at, n int) {
+	table := b.ConfigRead(at+msixTable, 4)
+	bar, base := int(table&7), uint64(table&^7)
+	for v := range n {
+		e := base + uint64(v)*entryBytes
+		b.Write32(bar, e, messageAddress)
+		b.Write32(bar, e+4, 0)
+		b.Write32(bar, e+8, uint32(v))
+		b.Write32(bar, e+12, 0)
 	}
 }

@@ -50,6 +50,7 @@ func (h *Host) AllocPages(bytes int64) (*hw.Pages, error) {
 	if !ok {
 		return nil, fmt.Errorf("%d bytes of host memory (%d are free): %w", bytes, h.phys.Left(), hw.ErrNoMemory)
 	}
+	h.held += n
 	p := &hw.Pages{Phys: at, Size: roundUp(bytes, int64(pageSize))}
 	p.Touch = func() []byte { return h.memory.store.Bytes(at, p.Size) }
 	return p, nil
@@ -63,6 +64,7 @@ func (h *Host) FreePages(p *hw.Pages) {
 	n := allocSize(p.Size)
 	h.memory.store.Free(p.Phys, n)
 	h.phys.Give(p.Phys, uint64(n))
+	h.held -= n
 }
 
 // MapDMA implements hw.Bus.

@@ -1,0 +1,198 @@
+// Package fwtest gives tests of drivers, of the framework and of programs a
+// whole simulated computer: host, PCIe link, accelerator and the bound driver,
+// on one engine and so with the same result every time.
+//
+//	d := fwtest.NewDevice(t)
+//	d.Run(func() {
+//		p := d.Open()
+//		buf := p.NewBuffer(4096, abi.BODevice)
+//		...
+//		p.Close()
+//	})
+//
+// When the test ends, NewDevice's clean-up removes the driver and holds every
+// invariant: nothing is outstanding in any block, all credits are back, no
+// device memory, host pages, page tables, contexts or handles are left over.
+// When the test has failed it prints the driver's messages and its last accesses
+// to registers instead.
+package fwtest
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/configs"
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/fw/npudrv"
+	"github.com/presi-sim/presi/hw/host"
+	"github.com/presi-sim/presi/hw/kern"
+	"github.com/presi-sim/presi/hw/npu"
+	"github.com/presi-sim/presi/hw/pcie"
+	"github.com/presi-sim/presi/sim"
+)
+
+// Device is a simulated computer with one accelerator.
+type Device struct {
+	T      testing.TB
+	Engine *sim.Engine
+	Host   *host.Host
+	Link   *pcie.Link
+	NPU    *npu.Device
+	Class  *fw.Class
+	// Bus is the driver's view of the accelerator, recorded.
+	Bus *Recorder
+	// Driver is the bound driver; nil with Unbound, and after Remove.
+	Driver *npudrv.Device
+
+	log      []string
+	programs []*Program
+}
+
+type options struct {
+	machine string
+	set     []func(*configs.Config)
+	pool    *kern.Pool
+	seed    uint64
+	unbound bool
+}
+
+// Option changes what NewDevice builds.
+type Option func(*options)
+
+// Machine names a shipped configuration; it is "tiny" without this option.
+func Machine(name string) Option { return func(o *options) { o.machine = name } }
+
+// Config changes the configuration.
+func Config(fn func(*configs.Config)) Option {
+	return func(o *options) { o.set = append(o.set, fn) }
+}
+
+// Pool has kernels compute their values.
+func Pool(p *kern.Pool) Option { return func(o *options) { o.pool = p } }
+
+// Seed changes the seed of the random streams.
+func Seed(n uint64) Option { return func(o *options) { o.seed = n } }
+
+// Unbound leaves the driver out: the test calls Probe, or drives the bus itself.
+func Unbound() Option { return func(o *options) { o.unbound = true } }
+
+// NewDevice builds a computer, binds the driver and registers the clean-up.
+func NewDevice(t testing.TB, opts ...Option) *Device {
+	t.Helper()
+	o := options{machine: "tiny", seed: 1}
+	for _, fn := range opts {
+		fn(&o)
+	}
+	cfg, err := configs.Machine(o.machine)
+	require.NoError(t, err)
+	for _, fn := range o.set {
+		fn(cfg)
+	}
+	e := sim.New(o.seed)
+	d := &Device{T: t, Engine: e, Link: pcie.New(e, "pcie", cfg.PCIe, cfg.Config.Weights())}
+	d.Host = host.New(e, cfg.Host, cfg.IOMMU, d.Link)
+	d.NPU = npu.New(e, cfg.Config, d.Link, o.pool)
+	d.Link.SetFunction(d.NPU.Function())
+	d.Bus = &Recorder{Bus: d.Host.Bus(), registers: d.NPU.Registers()}
+	d.Class = fw.NewClass(d.Host.Bus())
+	t.Cleanup(d.cleanup)
+	if !o.unbound {
+		d.Run(func() { require.NoError(t, d.Probe()) })
+	}
+	return d
+}
+
+// Probe binds the driver. It runs in a process.
+func (d *Device) Probe() (err error) {
+	drv, err := npudrv.Probe(d.Class, d.Bus, func(format string, args ...any) {
+		d.log = append(d.log, fmt.Sprintf("%12d ns  ", d.Engine.Now().Nanoseconds())+fmt.Sprintf(format, args...))
+	})
+	if err == nil {
+		d.Driver = drv
+	}
+	return err
+}
+
+// Remove unbinds the driver, as an unplug by software does. It runs in a process.
+func (d *Device) Remove() {
+	d.Driver.Remove()
+	d.Driver = nil
+}
+
+// Log returns the driver's messages so far.
+func (d *Device) Log() []string { return d.log }
+
+// Run runs fn as a process until it returns, and everything else that happens
+// until then. The test fails when the simulation does.
+func (d *Device) Run(fn func()) {
+	d.T.Helper()
+	finished := false
+	d.Engine.Go("test", func(*sim.Proc) {
+		fn()
+		finished = true
+		d.Engine.Stop()
+	})
+	require.NoError(d.T, d.Engine.Run())
+	require.True(d.T, finished, "the simulation stopped before the test's process had ended")
+}
+
+// Go starts a process beside the current one, and returns it for Join.
+func (d *Device) Go(name string, fn func()) *sim.Proc {
+	return d.Engine.Go(name, func(*sim.Proc) { fn() })
+}
+
+// AwaitIdle runs until nothing happens any more and fails the test when a block
+// still has something outstanding. It is not for use within Run.
+func (d *Device) AwaitIdle() {
+	d.T.Helper()
+	require.NoError(d.T, d.Engine.Run())
+	require.NoError(d.T, d.NPU.Idle())
+	require.NoError(d.T, d.Link.Idle())
+}
+
+// cleanup ends the test.
+func (d *Device) cleanup() {
+	defer d.Engine.Shutdown()
+	if !d.T.Failed() {
+		d.check()
+	}
+	if d.T.Failed() {
+		d.report()
+	}
+}
+
+// check removes everything and holds the invariants.
+func (d *Device) check() {
+	drv := d.Driver
+	d.Run(func() {
+		for _, p := range d.programs {
+			if !p.File.Closed() {
+				require.NoError(d.T, p.File.Close())
+			}
+			p.unmapAll()
+		}
+		if drv != nil {
+			require.NoError(d.T, drv.Leaks(), "with every file closed")
+			d.Remove()
+		}
+	})
+	d.AwaitIdle()
+	require.NoError(d.T, d.Host.Leaks(), "with the driver removed")
+	for _, p := range d.programs {
+		require.NoError(d.T, p.Memory.Leaks())
+	}
+}
+
+// report says what led to a failure.
+func (d *Device) report() {
+	d.T.Logf("driver's messages:")
+	for _, l := range d.log {
+		d.T.Log(l)
+	}
+	d.T.Logf("last accesses to registers:")
+	for _, l := range d.Bus.Last() {
+		d.T.Log(l)
+	}
+}
