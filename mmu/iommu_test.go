@@ -13,7 +13,7 @@ import (
 // directory, a command queue and a fault queue.
 type hostRig struct {
 	*sim.Engine
-	t     *testing.T
+	t     require.TestingT
 	m     *ram
 	u     *IOMMU
 	p     *IOMMUPort
@@ -35,6 +35,11 @@ const (
 
 func newHostRig(t *testing.T, cfg IOMMUConfig) *hostRig {
 	r := &hostRig{Engine: sim.New(1), t: t}
+	r.init(cfg)
+	return r
+}
+
+func (r *hostRig) init(cfg IOMMUConfig) {
 	r.m = newRAM(r.Engine, ramBytes, latency)
 	r.u = NewIOMMU(r.Engine, cfg, DefaultCapabilities, r.m, 9)
 	r.p = r.u.NewPort(testDevice, r.m)
@@ -49,7 +54,6 @@ func newHostRig(t *testing.T, cfg IOMMUConfig) *hostRig {
 	r.u.MMIOWrite(RegFQB, 8, fqBase>>12<<10|3)
 	r.u.MMIOWrite(RegFQCSR, 4, CSREnable|CSRInterrupt)
 	r.u.MMIOWrite(RegDDTP, 8, ddtBase>>12<<10|DDT1Level)
-	return r
 }
 
 // device writes a device context.

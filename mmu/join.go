@@ -18,6 +18,14 @@ func (s *splitter) ready(p *piece) {
 		return
 	}
 	lane := f.lane
+	if lane.strict && !f.ordered && f.after > lane.done {
+		at := &lane.reads
+		for *at != none {
+			at = &s.pieces[*at].next
+		}
+		*at = p.id
+		return
+	}
 	s.send(f, p)
 	if f.ordered {
 		s.release(lane)
@@ -43,9 +51,25 @@ func (f *flight) sent() bool {
 	return !f.waiting && f.piped == 0 && f.held == none && (f.at >= f.r.Bytes || f.status != hw.OK)
 }
 
-// release takes writes that are sent off the head of a lane, and sends what
-// the next ones hold.
+// release takes writes that are sent off the head of a lane, sends what the
+// next ones hold, and the reads that waited for them.
 func (s *splitter) release(l *lane) {
+	s.releaseWrites(l)
+	at := &l.reads
+	for *at != none {
+		p := s.pieces[*at]
+		f := s.flights[p.flight]
+		if f.after > l.done {
+			at = &p.next
+			continue
+		}
+		*at = p.next
+		p.next = none
+		s.send(f, p)
+	}
+}
+
+func (s *splitter) releaseWrites(l *lane) {
 	for l.head != none {
 		f := s.flights[l.head]
 		for f.held != none {
@@ -59,6 +83,7 @@ func (s *splitter) release(l *lane) {
 		}
 		id := l.head
 		l.head = f.next
+		l.done++
 		f.ordered, f.next = false, none
 		if f.finished {
 			s.freeFlight(id, f)

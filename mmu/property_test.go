@@ -311,3 +311,59 @@ func TestBusWritesArriveInOrder(t *testing.T) {
 		require.Equal(t, want, got)
 	})
 }
+
+// TestHostAccessesKeepPCIeOrder submits reads and writes to an IOMMU port:
+// writes arrive in order, and no read before a write that came before it.
+func TestHostAccessesKeepPCIeOrder(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := DefaultIOMMUConfig()
+		cfg.IOTLBEntries = rapid.IntRange(1, 4).Draw(t, "iotlb")
+		cfg.IOTLBWays = cfg.IOTLBEntries
+		cfg.Walkers = rapid.IntRange(1, 3).Draw(t, "walkers")
+		cfg.HitLatency = sim.Time(rapid.IntRange(0, 1).Draw(t, "latency")) * 10 * sim.Nanosecond
+		r := &hostRig{Engine: sim.New(1), t: t}
+		r.init(cfg)
+		for i := range uint64(8) {
+			r.b.set(r.root, i<<12, 0x10_0000+i<<13, userRW, 0)
+		}
+		random := sim.NewStream(rapid.Uint64().Draw(t, "seed"), "test")
+		r.m.late = func(*hw.Request) sim.Time { return sim.Time(random.Intn(int64(200 * sim.Nanosecond))) }
+		writes, next := 0, map[int]int{} // bytes of each write that have arrived
+		arrived := 0
+		port := r.u.NewPort(testDevice, hw.TargetFunc(func(q *hw.Request) {
+			n := int(q.Source)
+			if q.Op == hw.Write {
+				require.Equal(t, arrived, n, "writes in order")
+				if next[n] += int(q.Bytes); next[n] == 8 {
+					arrived++
+				}
+			} else {
+				require.GreaterOrEqual(t, arrived, n, "a read behind the writes before it")
+			}
+			r.m.Submit(q)
+		}))
+		n := rapid.IntRange(1, 60).Draw(t, "accesses")
+		r.Go("device", func(*sim.Proc) {
+			for range n {
+				q := r.access(hw.Read, uint64(random.Intn(7))<<12+uint64(random.Intn(2))*0xffc, 8)
+				tag := writes
+				if random.Intn(2) == 0 {
+					q.Op = hw.Write
+					writes++
+				}
+				q.Source = hw.Source(tag)
+				port.Submit(q)
+				switch random.Intn(8) {
+				case 0, 1, 2:
+					r.Sleep(sim.Time(random.Intn(int64(100 * sim.Nanosecond))))
+				case 3, 4:
+					r.Sleep(5 * sim.Microsecond)
+				}
+			}
+		})
+		require.NoError(t, r.Run())
+		require.Equal(t, n, r.done)
+		require.Equal(t, writes, arrived)
+		require.Zero(t, r.u.split.live)
+	})
+}

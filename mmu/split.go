@@ -27,7 +27,8 @@ type translator interface {
 // at a time; requests overlap.
 //
 // Writes that go to the bus leave a lane in the order in which they came,
-// whatever their translations took; to device memory they may pass.
+// whatever their translations took; to device memory they may pass. On a strict
+// lane a read leaves after every write that came before it.
 type splitter struct {
 	e       *sim.Engine
 	tr      translator
@@ -56,6 +57,11 @@ type lane struct {
 	device     uint32
 	head, tail int32 // writes not yet sent whole, oldest first
 	piped      int   // direct writes that the lookup delays
+	// strict keeps reads behind earlier writes too, as PCIe does: asked and
+	// done count writes that came and that were sent whole.
+	strict      bool
+	asked, done uint64
+	reads       int32 // translated pieces of reads that wait for a write
 }
 
 // flight is one request on its way.
@@ -68,8 +74,9 @@ type flight struct {
 	piped      int32 // pieces that the lookup delays
 	held       int32 // translated pieces that wait for earlier writes
 	heldTail   int32
-	waiting    bool // the next piece waits for its translation
-	ordered    bool // in the lane's list of writes
+	after      uint64 // a strict read follows so many writes
+	waiting    bool   // the next piece waits for its translation
+	ordered    bool   // in the lane's list of writes
 	finished   bool
 	whole      bool // one piece served all of it
 	remote     bool
@@ -105,7 +112,7 @@ func newSplitter(e *sim.Engine, name string, tr translator, hit sim.Time) *split
 }
 
 func (s *splitter) newLane(down hw.Target) *lane {
-	return &lane{s: s, down: down, head: none, tail: none}
+	return &lane{s: s, down: down, head: none, tail: none, reads: none}
 }
 
 func (s *splitter) newFlight(l *lane, r *hw.Request) int32 {
@@ -120,7 +127,7 @@ func (s *splitter) newFlight(l *lane, r *hw.Request) int32 {
 	id := s.freeF
 	f := s.flights[id]
 	s.freeF = f.next
-	*f = flight{r: r, lane: l, next: none, held: none, heldTail: none, zero: true}
+	*f = flight{r: r, lane: l, next: none, held: none, heldTail: none, zero: true, after: l.asked}
 	s.live++
 	return id
 }
@@ -183,7 +190,7 @@ func (l *lane) submit(r *hw.Request) {
 // direct serves a request that one cached translation covers, false if it is
 // not one.
 func (s *splitter) direct(l *lane, r *hw.Request) bool {
-	if s.halted || r.Op == hw.Write && l.head != none {
+	if s.halted || l.head != none && (r.Op == hw.Write || l.strict) {
 		return false
 	}
 	m := &s.m
@@ -227,6 +234,7 @@ func (l *lane) pass(r *hw.Request) {
 // enqueue puts a write at the end of the lane's order.
 func (l *lane) enqueue(id int32) {
 	l.s.flights[id].ordered = true
+	l.asked++
 	if l.head == none {
 		l.head = id
 	} else {
