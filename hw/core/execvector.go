@@ -76,12 +76,7 @@ func (x *exec) kernel(c *core, o *vectorOp, xs, zs kern.View) kern.Task {
 	scale, bias := x.parameters(o)
 	switch o.op {
 	case opEpilogue:
-		v.epilogue = kern.Epilogue{Rows: rows, Cols: cols, Acc: xs.Data, LDAcc: 4 * cols, AccType: accType(o.in),
-			Scale: o.scales[0], ScaleVec: scale, Bias: bias, Act: act, Out: zs}
-		if o.residual >= 0 {
-			v.epilogue.Residual = kern.View{Data: c.spad.part(v.reads[2]), LD: zs.LD, Type: zs.Type, Scale: o.scales[1]}
-		}
-		return &v.epilogue
+		return x.finish(c, o, xs, zs)
 	case abi.VecAdd, abi.VecSub, abi.VecMul:
 		ys := xs
 		ys.Data, ys.Scale = c.spad.part(v.reads[1]), o.scales[1]
@@ -117,6 +112,18 @@ func (x *exec) kernel(c *core, o *vectorOp, xs, zs kern.View) kern.Task {
 	}
 	v.unary = kern.Unary{Op: act, Rows: rows, Cols: cols, X: xs, Out: zs}
 	return &v.unary
+}
+
+// finish fills in the epilogue of a product.
+func (x *exec) finish(c *core, o *vectorOp, xs, zs kern.View) kern.Task {
+	v, cols := &x.vec, int(o.cols)
+	scale, bias := x.parameters(o)
+	v.epilogue = kern.Epilogue{Rows: int(o.rows), Cols: cols, Acc: xs.Data, LDAcc: 4 * cols, AccType: accType(o.in),
+		Scale: o.scales[0], ScaleVec: scale, Bias: bias, Act: kernActs[o.act], Out: zs}
+	if o.residual >= 0 {
+		v.epilogue.Residual = kern.View{Data: c.spad.part(v.reads[2]), LD: zs.LD, Type: zs.Type, Scale: o.scales[1]}
+	}
+	return &v.epilogue
 }
 
 // kernReduce are the pool's names of the reductions, from VecReduceSum on.
