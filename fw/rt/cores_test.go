@@ -1,8 +1,12 @@
 package rt_test
 
 import (
-	"github.com/stretchr/testify/require"
+	"testing"
 
+	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
+
+	"github.com/presi-sim/presi/fw/rt"
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/core"
@@ -43,11 +47,15 @@ func (m *cores) Submit(r *hw.Request) {
 // that the mapper assumes; size is the memory's bytes, 0 for timing alone.
 func newCores(t require.TestingT, info abi.DeviceInfo, size int) *cores {
 	port := sim.Bytes(2 * info.ArrayCols)
+	bank := sim.Bytes(16)
+	for bank < port/2 {
+		bank *= 2
+	}
 	cfg := core.Config{
 		Core:       core.CoreConfig{Count: int(info.NumCores), Clock: 1e9, PortBytes: port, Outstanding: 64, RequestBytes: 1024},
 		Array:      core.ArrayConfig{Rows: int(info.ArrayRows), Cols: int(info.ArrayCols), F32Cycles: 6, SetupCycles: 20},
 		Vector:     core.VectorConfig{Lanes: int(info.VectorLanes), SpecialCycles: 4, StartCycles: 8},
-		Scratchpad: core.ScratchpadConfig{Size: sim.Bytes(info.ScratchpadSize), Banks: 16, BankBytes: max(port/2, 16)},
+		Scratchpad: core.ScratchpadConfig{Size: sim.Bytes(info.ScratchpadSize), Banks: 16, BankBytes: bank},
 	}
 	require.Empty(t, cfg.Validate())
 	m := &cores{info: info, e: sim.New(1), mem: make([]byte, size)}
@@ -86,4 +94,43 @@ func (m *cores) run(t require.TestingT, ks []abi.Kernel) (cycles int64, loads, s
 		loads, stores = loads+m.seen.Counts.LoadBytes, stores+m.seen.Counts.StoreBytes
 	}
 	return int64((m.e.Now() - start) / sim.Nanosecond), loads, stores
+}
+
+// Whatever is mapped for a small shape, cores accept and finish it, on as many
+// cores as it was mapped for and on one.
+func TestLaunchProperty(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		info, o := machineGen(t)
+		l := rt.NewLibrary(info, o)
+		size := rapid.IntRange(1, 70)
+		in, out := drawType(t, "in"), drawType(t, "out")
+		g := dense(size.Draw(t, "m"), size.Draw(t, "n"), size.Draw(t, "k"), in)
+		g.C = rt.Matrix(1<<31, out, g.N)
+		g.Outer, g.Batch = rapid.IntRange(1, 3).Draw(t, "outer"), rapid.IntRange(1, 3).Draw(t, "batch")
+		g.A.Batch, g.C.Batch = [2]uint64{1 << 18, 1 << 16}, [2]uint64{1 << 18, 1 << 16}
+		g.Act = abi.ActGELU
+		groups := rapid.IntRange(1, 6).Draw(t, "groups")
+		c := &rt.Conv{Groups: groups, Dilation: [2]int{1, 2}, X: rt.Tensor{Addr: 1 << 20, Type: in}, F: rt.Tensor{Addr: 1 << 30, Type: in},
+			Y: rt.Tensor{Addr: 1 << 31, Type: out}, Epilogue: rt.Epilogue{Bias: 1 << 33}}
+		c.Image = rt.Image{N: 2, C: groups * rapid.IntRange(1, 20).Draw(t, "c"), K: groups * rapid.IntRange(1, 20).Draw(t, "filters"),
+			P: rapid.IntRange(1, 20).Draw(t, "p"), Q: rapid.IntRange(1, 20).Draw(t, "q"), R: 3, S: 2, Stride: [2]int{2, 1}, Pad: [2]int{1, 0}}
+		c.H, c.W = 2*c.P, c.Q+2
+		v := &rt.Vector{Op: rapid.SampledFrom([]uint8{abi.VecMap, abi.VecSoftmax, abi.VecTranspose, abi.VecReduceMax}).Draw(t, "op"),
+			Rows: g.M, Cols: g.N, X: rt.Matrix(1<<20, in, g.N), Out: rt.Matrix(1<<31, in, max(g.M, g.N))}
+		for _, make := range []func() ([]abi.Kernel, error){
+			func() ([]abi.Kernel, error) { return l.Gemm(g) },
+			func() ([]abi.Kernel, error) { return l.Conv(c) },
+			func() ([]abi.Kernel, error) { return l.Vector(v) },
+		} {
+			ks, err := make()
+			if err != nil {
+				require.ErrorIs(t, err, rt.ErrUnsupported)
+				continue
+			}
+			newCores(t, *info, 0).run(t, ks)
+			one := *info
+			one.NumCores = 1
+			newCores(t, one, 0).run(t, ks)
+		}
+	})
 }

@@ -20,7 +20,7 @@ type bench struct {
 }
 
 func newBench(t *testing.T, info abi.DeviceInfo) *bench {
-	m := newCores(t, info, 32<<20)
+	m := newCores(t, info, memoryBytes)
 	t.Cleanup(m.close)
 	return &bench{t, m, rt.NewLibrary(&info, rt.Options{})}
 }
@@ -51,7 +51,7 @@ func (b *bench) at(v *rt.Tensor, o, i, row, col int) float64 {
 }
 
 const (
-	addrA, addrB, addrC, addrR, addrBias = 0, 4 << 20, 8 << 20, 16 << 20, 24 << 20
+	addrA, addrB, addrC, addrR, addrBias, memoryBytes = 0, 2 << 20, 4 << 20, 6 << 20, 7<<20 + 1<<19, 8 << 20
 )
 
 func TestGemmValues(t *testing.T) {

@@ -1,0 +1,99 @@
+package rt
+
+// loads is how often each input and each weight is read from memory.
+func (l *plan) loads() (input, weights int64) {
+	input, weights = l.q, l.q
+	if l.slots[0] < l.keepsInput() {
+		input *= l.reuse
+	}
+	if l.slots[1] < l.keepsWeights() {
+		weights *= l.mt
+	}
+	if l.p.shared && l.slots[1] >= satMul(l.nt, l.kt) {
+		weights = 1
+	}
+	return input, weights
+}
+
+// memory is the cycles of the share's loads and stores. Each load has its
+// latency, which further slots hide.
+func (l *plan) memory(input, weights int64) int64 {
+	p, t := l.p, l.tile
+	patch := over(l.h, t.m, func(m int64) int64 {
+		return over(p.ow, t.w, func(w int64) int64 {
+			ih, iw := p.patch(m, w)
+			return satMul(min(ih, p.h), min(iw, p.w))
+		})
+	})
+	channels := p.cg
+	if p.groups > 1 {
+		channels *= l.n / p.fg()
+	}
+	results := satMul(l.q, l.h, p.ow, l.n, p.out)
+	if p.residual {
+		results *= 2
+	}
+	bytes := l.runs(satMul(input, patch, channels, p.in), l.inputRun()) +
+		l.runs(satMul(weights, p.r*p.s, p.cg, l.n, p.in), l.weightRun()) +
+		l.runs(results, l.outputRun())
+	perTile := func(n, operand int64) int64 {
+		return satMul(n, l.m.latency) / max(l.slots[operand]-1, 1)
+	}
+	tiles := satMul(input, l.mt, l.nt/l.reuse, l.kt)
+	return l.transfer(bytes) + max(perTile(tiles, 0), perTile(satMul(weights, l.nt, l.kt), 1))
+}
+
+// runs charges bytes in runs shorter than the shortest efficient one.
+func (l *plan) runs(bytes, run int64) int64 {
+	if run >= l.m.run {
+		return bytes
+	}
+	return satMul(ceilDiv(bytes, run), l.m.run)
+}
+
+// inputRun is the bytes that follow one another in memory in a tile of the input.
+func (l *plan) inputRun() int64 {
+	p, t := l.p, l.tile
+	span := int64(1)
+	if p.groups > 1 {
+		span = max(t.n/p.fg(), 1)
+	}
+	size := satMul(t.k, span, p.in)
+	if t.k*span < p.cg*p.groups || !p.tightIn {
+		return size
+	}
+	ih, iw := p.patch(t.m, t.w)
+	if t.w < p.ow {
+		ih = 1
+	}
+	return satMul(min(ih, p.h), min(iw, p.w), size)
+}
+
+// weightRun is likewise of the weights.
+func (l *plan) weightRun() int64 {
+	p, t := l.p, l.tile
+	row, rows, whole := t.n, t.k, p.f
+	if p.transB {
+		row, rows, whole = t.k, t.n, p.cg
+	}
+	if row == whole && p.tightW {
+		return satMul(row, rows, p.in)
+	}
+	return row * p.in
+}
+
+// outputRun is likewise of the output.
+func (l *plan) outputRun() int64 {
+	p, t := l.p, l.tile
+	if t.n == p.f && p.tightOut {
+		return satMul(t.n, t.m, t.w, p.out)
+	}
+	return t.n * p.out
+}
+
+// transfer is the cycles bytes take a core: its share of the memory, and up to a
+// third more when other cores have no work.
+func (l *plan) transfer(bytes int64) int64 {
+	rate := min(l.m.rate*l.m.cores/l.active, l.m.rate*4/3)
+	return satMul(bytes, 16) / max(rate, 1)
+}
