@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"math/big"
+	"strconv"
 	"strings"
 )
 
@@ -146,3 +147,17 @@ func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // TimeFor returns how long n bytes take at rate r, rounded up to the picosecond.
 func (r Rate) TimeFor(n Bytes) Time { return Time(mulDivCeil(int64(n), int64(Second), int64(r))) }
+
+// MarshalJSON writes a Time as a number of picoseconds: in results the name of
+// a field carries the unit (`_ps`).
+func (t Time) MarshalJSON() ([]byte, error) { return strconv.AppendInt(nil, int64(t), 10), nil }
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (t *Time) UnmarshalJSON(p []byte) error {
+	v, err := strconv.ParseInt(string(p), 10, 64)
+	if err != nil {
+		return fmt.Errorf("%s is not a whole number of picoseconds", p)
+	}
+	*t = Time(v)
+	return nil
+}

@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"encoding/json"
 	"encoding"
 	"strings"
 	"testing"
@@ -109,4 +110,16 @@ func FuzzParseBytes(f *testing.F) {
 		assert.Equal(t, b, again)
 		assert.GreaterOrEqual(t, b, Bytes(0))
 	})
+}
+
+func TestTimeIsANumberInJSON(t *testing.T) {
+	b, err := json.Marshal(struct {
+		T Time `json:"sim_time_ps"`
+	}{1500})
+	require.NoError(t, err)
+	require.Equal(t, `{"sim_time_ps":1500}`, string(b))
+	var back Time
+	require.NoError(t, json.Unmarshal([]byte("1500"), &back))
+	require.EqualValues(t, 1500, back)
+	require.ErrorContains(t, json.Unmarshal([]byte(`"1500ps"`), &back), "picoseconds")
 }
