@@ -125,6 +125,10 @@ func (r *run) plan() {
 	}
 	r.rows = append(r.rows, Layer{Name: "outputs", Op: "copy", Shape: tensors(len(r.g.Outputs))})
 	r.bills = make([]hw.Bill, len(r.rows))
+	r.track = r.sys.Engine.Track("layers")
+	for i := range r.rows {
+		r.labels = append(r.labels, r.sys.Engine.Label(r.rows[i].Name))
+	}
 	r.total = p.inferences * len(r.rows)
 }
 

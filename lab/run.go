@@ -85,6 +85,8 @@ type run struct {
 	jobs   []jobInfo // by the program's job number − 1
 	rows   []Layer   // of the report; jobs of later inferences add to them
 	bills  []hw.Bill
+	track  sim.Track   // of layers, when there is a trace
+	labels []sim.Label // of each row
 	done   int
 	seen   core.Counts // of launches since the last job's end
 	total  int
@@ -142,6 +144,9 @@ func (r *run) jobDone(rec *queue.Record) {
 		bill[k] += t
 	}
 	bill[hw.Queue] += rec.Started - from
+	if tr := r.sys.Engine.Trace; tr != nil {
+		tr.Add(sim.Span{Start: from, End: rec.Ended, Track: r.track, Label: r.labels[job.row], Arg: rec.Cookie})
+	}
 	r.last = rec.Ended
 	r.done++
 	if r.o.Progress != nil {
