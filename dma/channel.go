@@ -147,7 +147,7 @@ func (ch *channel) writeDone(i int) {
 // fail keeps the first error.
 func (ch *channel) fail(r *hw.Request) {
 	if ch.failed.Code == 0 {
-		ch.failed = hw.Result{Code: uint16(r.Status.Code()), Addr: r.FaultAddr}
+		ch.failed = hw.Result{Code: r.Status.Code(), Addr: r.FaultAddr}
 	}
 }
 
@@ -175,7 +175,7 @@ func (ch *channel) settle() {
 	}
 	job, result := ch.job, ch.failed
 	if result.Code == 0 && ch.aborted && !ch.walk.done() {
-		result.Code = uint16(abi.StatusAborted)
+		result.Code = abi.StatusAborted
 	}
 	result.Bill = ch.bill
 	now := ch.d.e.Now()

@@ -115,7 +115,7 @@ func (d *Engine) Halt(done sim.Call) {
 	left := d.waiting
 	d.waiting = nil
 	for _, w := range left {
-		d.finish(w.c, hw.Result{Code: uint16(abi.StatusAborted)})
+		d.finish(w.c, hw.Result{Code: abi.StatusAborted})
 	}
 	for i := range d.channels {
 		d.channels[i].abort()

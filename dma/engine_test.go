@@ -170,7 +170,7 @@ func TestFaultEndsTheCopyAndNamesTheAddress(t *testing.T) {
 	c := b.submitCopy(hw.Copy{Dst: memBytes - 512, RowBytes: 4096})
 	ok := b.submitCopy(hw.Copy{Dst: 4096, RowBytes: 64})
 	require.NoError(t, b.e.Run())
-	require.Equal(t, uint16(abi.StatusPageFault), c.Result.Code)
+	require.Equal(t, abi.StatusPageFault, c.Result.Code)
 	require.EqualValues(t, memBytes, c.Result.Addr)
 	require.Zero(t, ok.Result.Code, "another copy is not hit")
 	require.NoError(t, b.d.Idle())
@@ -188,7 +188,7 @@ func TestHaltEndsEverythingAndResetStartsAgain(t *testing.T) {
 	require.NoError(t, b.e.Run())
 	require.True(t, halted)
 	for _, j := range jobs {
-		require.Equal(t, uint16(abi.StatusAborted), j.Result.Code)
+		require.Equal(t, abi.StatusAborted, j.Result.Code)
 	}
 	b.d.Reset()
 	c := b.submitCopy(hw.Copy{Dst: 4096, RowBytes: 64})

@@ -1,6 +1,9 @@
 package hw
 
-import "github.com/presi-sim/presi/sim"
+import (
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/sim"
+)
 
 // Resource is what an architect can buy more of; the critical path is
 // accounted to these.

@@ -131,7 +131,7 @@ func (q *queue) opDone(i int) {
 	q.inFlight--
 	q.progress++
 	if o.watch == q.watch && q.phase != phaseNone {
-		if s := abi.Status(r.Code); s != abi.StatusOK {
+		if s := r.Code; s != abi.StatusOK {
 			q.failAt(s, r.Addr, o.at)
 		}
 		if q.phase == phaseIssue || q.phase == phaseDrain {

@@ -308,7 +308,7 @@ func TestWorkThatFailsNamesItsPacket(t *testing.T) {
 	p := abi.Packet{Op: abi.OpCopy, RowBytes: 64, Counts: [2]uint32{1, 1}}
 	b.run(abi.Packet{Op: abi.OpNop}, p, p)
 	require.Len(t, b.held, 2)
-	b.copies[1].Result = hw.Result{Code: uint16(abi.StatusPermFault), Addr: 0xabc}
+	b.copies[1].Result = hw.Result{Code: abi.StatusPermFault, Addr: 0xabc}
 	b.e.After(0, b.held[1])
 	b.e.After(1, b.held[0])
 	require.NoError(t, b.e.Run())

@@ -90,7 +90,7 @@ func (m *cores) run(t require.TestingT, ks []abi.Kernel) (cycles int64, loads, s
 		l.Done = sim.Call{H: m.e.Register("done", func(uint64) {})}
 		m.x.Launch(l)
 		require.NoError(t, m.e.Run())
-		require.Equal(t, abi.StatusOK, abi.Status(l.Result.Code), "%+v", ks[i])
+		require.Equal(t, abi.StatusOK, l.Result.Code, "%+v", ks[i])
 		loads, stores = loads+m.seen.Counts.LoadBytes, stores+m.seen.Counts.StoreBytes
 	}
 	return int64((m.e.Now() - start) / sim.Nanosecond), loads, stores

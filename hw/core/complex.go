@@ -181,7 +181,7 @@ func (r *run) left(n *Counts, path *hw.Bill) {
 func (x *Complex) end(index uint64) {
 	r := x.runs[index]
 	l := r.launch
-	l.Result = hw.Result{Code: uint16(r.code), Addr: r.addr, Bill: r.bill}
+	l.Result = hw.Result{Code: r.code, Addr: r.addr, Bill: r.bill}
 	if x.Observer != nil {
 		k := &r.plan.k
 		x.seen = Observation{Launch: l, Kind: k.Kind, Op: k.Op, Cores: bits.OnesCount32(r.mask),

@@ -104,7 +104,7 @@ func TestBillNamesTheBottleneck(t *testing.T) {
 				m.mem.latency = knobs.latency
 			}
 			l := m.launch(t, test.k)
-			require.Equal(t, abi.StatusOK, abi.Status(l.Result.Code))
+			require.Equal(t, abi.StatusOK, l.Result.Code)
 			assert.Equal(t, test.bound, l.Result.Bill.Bound(), "%v", l.Result.Bill)
 		})
 	}
@@ -128,7 +128,7 @@ func TestFaultEndsTheLaunch(t *testing.T) {
 			bad := *k
 			test.break_(&bad)
 			l := m.launch(t, &bad)
-			assert.Equal(t, abi.StatusPageFault, abi.Status(l.Result.Code))
+			assert.Equal(t, abi.StatusPageFault, l.Result.Code)
 			assert.Equal(t, test.addr, l.Result.Addr&^0xfff)
 			m.mustRun(t, k) // and the cores work on
 		})
@@ -149,7 +149,7 @@ func TestHaltAbortReset(t *testing.T) {
 	require.NoError(t, m.e.Run())
 	assert.Equal(t, 1, halted)
 	for _, l := range []*pendingLaunch{running, waiting, refused} {
-		assert.Equal(t, abi.StatusAborted, abi.Status(l.Result.Code))
+		assert.Equal(t, abi.StatusAborted, l.Result.Code)
 		assert.Equal(t, 1, l.fired)
 	}
 	m.x.Reset()
@@ -167,8 +167,8 @@ func TestHaltAbortReset(t *testing.T) {
 	m.x.Abort(new(hw.Launch), abi.StatusWatchdog)
 	require.NoError(t, m.e.Run())
 	require.NoError(t, m.x.Idle())
-	assert.Equal(t, abi.StatusWatchdog, abi.Status(running.Result.Code))
-	assert.Equal(t, abi.StatusAborted, abi.Status(waiting.Result.Code))
+	assert.Equal(t, abi.StatusWatchdog, running.Result.Code)
+	assert.Equal(t, abi.StatusAborted, waiting.Result.Code)
 }
 
 // A stop awaits requests but no product, however long.
@@ -182,7 +182,7 @@ func TestAbortCutsProductsShort(t *testing.T) {
 	require.NoError(t, m.e.RunUntil(1500*sim.Nanosecond))
 	m.x.Abort(&l.Launch, abi.StatusWatchdog)
 	require.NoError(t, m.e.RunUntil(m.e.Now()))
-	assert.Equal(t, abi.StatusWatchdog, abi.Status(l.Result.Code))
+	assert.Equal(t, abi.StatusWatchdog, l.Result.Code)
 	assert.Equal(t, 1500*sim.Nanosecond, l.Result.Bill.Total())
 	require.NoError(t, m.x.Idle())
 	took, _ := m.mustRun(t, gemm(t, 8, 8, 8, 8, 8, 8, abi.I8, abi.I8)) // what was cut short does not come back

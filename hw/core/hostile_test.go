@@ -111,13 +111,13 @@ func TestBadDescriptors(t *testing.T) {
 			test.spoil(k)
 			before := m.e.Now()
 			l := m.launch(t, k)
-			assert.Equal(t, abi.StatusBadDescriptor, abi.Status(l.Result.Code))
+			assert.Equal(t, abi.StatusBadDescriptor, l.Result.Code)
 			assert.Equal(t, before, m.e.Now(), "nothing was started")
 		})
 	}
 	m := newMachine(t, testConfig(), 0, 1<<16)
 	l := m.launchOn(t, product(), 2)
-	assert.Equal(t, abi.StatusBadDescriptor, abi.Status(l.Result.Code), "a core that does not exist")
+	assert.Equal(t, abi.StatusBadDescriptor, l.Result.Code, "a core that does not exist")
 }
 
 // An index outside the table ends the launch with the index's address.
@@ -130,7 +130,7 @@ func TestGatherIndexOutside(t *testing.T) {
 		m := newMachine(t, testConfig(), 0, 1<<16)
 		le.PutUint32(m.mem.bytes[1024+4*9:], uint32(index))
 		l := m.launch(t, k)
-		assert.Equal(t, abi.StatusBadDescriptor, abi.Status(l.Result.Code))
+		assert.Equal(t, abi.StatusBadDescriptor, l.Result.Code)
 		assert.EqualValues(t, 1024+4*9, l.Result.Addr)
 	}
 }

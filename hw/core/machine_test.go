@@ -154,7 +154,7 @@ func (m *machine) submit(t require.TestingT, l *hw.Launch) {
 func (m *machine) mustRun(t require.TestingT, k *abi.Kernel) (sim.Time, *Observation) {
 	start := m.e.Now()
 	l := m.launch(t, k)
-	require.Equal(t, abi.StatusOK, abi.Status(l.Result.Code), "status %v", abi.Status(l.Result.Code))
+	require.Equal(t, abi.StatusOK, l.Result.Code, "status %v", l.Result.Code)
 	o := &m.seen[len(m.seen)-1]
 	return o.End - start, o
 }

@@ -131,7 +131,7 @@ func TestProgramFaults(t *testing.T) {
 			for _, workers := range []int{0, 1} {
 				m := newMachine(t, testConfig(), workers, 1<<16)
 				l := m.launch(t, programAt(m, 4096, ops))
-				assert.Equal(t, abi.StatusBadDescriptor, abi.Status(l.Result.Code), "%v", abi.Status(l.Result.Code))
+				assert.Equal(t, abi.StatusBadDescriptor, l.Result.Code, "%v", l.Result.Code)
 				assert.GreaterOrEqual(t, l.Result.Addr, uint64(4096), "the address of the operation")
 				m.close()
 			}
@@ -141,7 +141,7 @@ func TestProgramFaults(t *testing.T) {
 	k := programAt(m, 4096, many(2000, abi.MicroOp{Unit: abi.UnitLoad})[:900])
 	k.Dims[abi.DimMicroOps] = 2000 // runs out of memory on the way
 	l := m.launch(t, k)
-	assert.Equal(t, abi.StatusPageFault, abi.Status(l.Result.Code))
+	assert.Equal(t, abi.StatusPageFault, l.Result.Code)
 	assert.EqualValues(t, 1<<16, l.Result.Addr)
 }
 
@@ -241,7 +241,7 @@ func fuzzLaunch(t require.TestingT, m *machine, desc []byte) {
 	again.Done.H = l.Done.H
 	m.x.Launch(&again)
 	require.NoError(t, m.e.Run())
-	require.Equal(t, abi.StatusOK, abi.Status(again.Result.Code), "the cores work on")
+	require.Equal(t, abi.StatusOK, again.Result.Code, "the cores work on")
 }
 
 // What a task reads is what was there at its start: a load that lands while a
@@ -270,5 +270,5 @@ func TestSemaphoresAreReset(t *testing.T) {
 	m := newMachine(t, testConfig(), 0, 1<<14)
 	m.mustRun(t, programAt(m, 8192, []abi.MicroOp{{Unit: abi.UnitLoad, Post: 1}}))
 	l := m.launch(t, programAt(m, 8192, []abi.MicroOp{{Unit: abi.UnitLoad, Wait: 1}}))
-	assert.Equal(t, abi.StatusBadDescriptor, abi.Status(l.Result.Code))
+	assert.Equal(t, abi.StatusBadDescriptor, l.Result.Code)
 }

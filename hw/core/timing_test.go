@@ -71,7 +71,7 @@ func TestProductsInARow(t *testing.T) {
 		m := newMachine(t, cfg, 0, 1<<14)
 		op := abi.MicroOp{Unit: abi.UnitArray, InType: abi.I8, Rows: test.rows, Cols: 8, Depth: 8, Spad: [4]uint32{0, 1024, 2048}}
 		l := m.launch(t, programAt(m, 8192, many(5, op)))
-		require.Equal(t, abi.StatusOK, abi.Status(l.Result.Code))
+		require.Equal(t, abi.StatusOK, l.Result.Code)
 		assert.Equal(t, hw.Bill{hw.Array: test.want, hw.Memory: 100 * ns}, l.Result.Bill, "%v, %d rows", test.overlap, test.rows)
 	}
 }
