@@ -50,9 +50,9 @@ func (b *Bill) Bound() Resource {
 
 // Result is how a unit of work ended.
 type Result struct {
-	Code uint16 // abi.Status*; 0 is success
-	Addr uint64 // with an address error: the context address
-	Bill Bill   // critical path from start to end
+	Code abi.Status // StatusOK is success
+	Addr uint64     // with an address error: the context address
+	Bill Bill       // critical path from start to end
 }
 
 // Copy is work for a DMA engine: rows of bytes between two context addresses,

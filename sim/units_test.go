@@ -1,8 +1,8 @@
 package sim
 
 import (
-	"encoding/json"
 	"encoding"
+	"encoding/json"
 	"strings"
 	"testing"
 
