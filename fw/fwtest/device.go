@@ -26,6 +26,7 @@ import (
 	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/fw/npudrv"
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/host"
 	"github.com/presi-sim/presi/hw/kern"
 	"github.com/presi-sim/presi/hw/npu"
@@ -105,8 +106,11 @@ func NewDevice(t testing.TB, opts ...Option) *Device {
 }
 
 // Probe binds the driver. It runs in a process.
-func (d *Device) Probe() (err error) {
-	drv, err := npudrv.Probe(d.Class, d.Bus, func(format string, args ...any) {
+func (d *Device) Probe() error { return d.ProbeOn(d.Bus) }
+
+// ProbeOn is Probe on another bus, which stands before Bus.
+func (d *Device) ProbeOn(bus hw.Bus) error {
+	drv, err := npudrv.Probe(d.Class, bus, func(format string, args ...any) {
 		d.log = append(d.log, fmt.Sprintf("%12d ns  ", d.Engine.Now().Nanoseconds())+fmt.Sprintf(format, args...))
 	})
 	if err == nil {

@@ -2,6 +2,7 @@ package fwtest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
@@ -16,6 +17,8 @@ type Recorder struct {
 	// write when it returns false.
 	OnRead  func(off uint64, v uint64) uint64
 	OnWrite func(off uint64, v uint32) bool
+	// Mapped are the pages that the driver has mapped for the device, in order.
+	Mapped []*hw.Pages
 	// Vectors, when above 0, bounds the interrupt vectors that can be had.
 	Vectors int
 
@@ -95,4 +98,19 @@ func (r *Recorder) AllocVectors(low, high int) (int, error) {
 		return 0, fmt.Errorf("%w: %d wanted, %d can be had", hw.ErrNoVector, low, high)
 	}
 	return r.Bus.AllocVectors(low, high)
+}
+
+// MapDMA implements hw.Bus.
+func (r *Recorder) MapDMA(p *hw.Pages, dir hw.Direction) (uint64, error) {
+	at, err := r.Bus.MapDMA(p, dir)
+	if err == nil {
+		r.Mapped = append(r.Mapped, p)
+	}
+	return at, err
+}
+
+// UnmapDMA implements hw.Bus.
+func (r *Recorder) UnmapDMA(p *hw.Pages) {
+	r.Mapped = slices.DeleteFunc(r.Mapped, func(x *hw.Pages) bool { return x == p })
+	r.Bus.UnmapDMA(p)
 }

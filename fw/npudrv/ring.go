@@ -77,6 +77,7 @@ func (r *ring) init() (err error) {
 // stop ends the ring's jobs and the device's use of its memory.
 func (r *ring) stop() {
 	r.sched.End(unix.ENODEV)
+	r.flying = nil
 	r.d.write(r.reg(regQCtrl), 0)
 	err := r.d.poll("queue to stop", resetTimeout*r.d.timeScale(), 1000, func() (bool, error) {
 		s := r.d.read(r.reg(regQState))
