@@ -1,7 +1,13 @@
 package mem
 
 // maxStreams bounds how many row runs a burst interleaves.
-const maxStreams = 12
+const (
+	streamBits = 4
+	maxStreams = 1 << streamBits
+)
+
+// ended is the next tick of a stream that has none.
+const ended = never >> (streamBits + 1)
 
 // stream is a row run that a burst takes column commands from.
 type stream struct {
@@ -23,7 +29,7 @@ type stream struct {
 // arrival, the admission of a new run, the end of a run others wait behind,
 // and the change of the buffer in turn.
 func (c *channel) burst(until int64) bool {
-	until = min(until, c.rowNext-1, c.refresher.next-1, c.nextArrival(c.next)-1)
+	until = min(until, c.rowNext-1, c.refresher.next-1, c.nextArrival(c.next)-1, ended-1)
 	if c.plan.at >= until || c.policy.closeAfter > 0 || c.act2 != none || c.refresher.pending() {
 		return false
 	}
@@ -75,9 +81,12 @@ func (c *channel) admissible(b *burstState) bool {
 	if e == none || c.used[b.kind] < c.limit[b.kind] || c.limit[b.kind] < 2 {
 		return false
 	}
-	l, at := &c.entries[e], c.amap.decode(p.y)
-	if l.piece != h || l.bank != at.bank || l.row != at.row || l.col+l.n != at.col {
+	l := &c.entries[e]
+	if l.piece != h || p.y&(1<<c.amap.runBits-1) == 0 {
 		return false
+	}
+	if c.pending[writes] != 0 && c.amap.decode(p.y).col != l.col+l.n {
+		return false // some of the run was merged or forwarded
 	}
 	if q := &c.banks[l.bank].queue[writes]; q.head != none && (b.kind == reads || q.head != q.tail) {
 		return false // may have to be merged or forwarded
@@ -128,23 +137,25 @@ func (c *channel) addStream(b *burstState, first int, n stream) {
 	b.s[i] = n
 }
 
-// interleave issues commands until one of the bounds.
+// interleave issues commands until one of the bounds. The first stream of the
+// earliest goes: tick and place are compared as one number.
 func (c *channel) interleave(b *burstState) {
-	gap, hold := c.gaps[b.kind], c.clockHold
+	gap, hold, align := &c.gaps[b.kind], c.clockHold, int64(0)
 	if b.kind == writes {
 		hold = c.clockHoldWrite
 	}
+	if c.rising {
+		align = 1
+	}
 	s := b.s
+	first := never
+	for i := range s {
+		first = min(first, s[i].at<<streamBits|int64(i))
+	}
 	b.leap.reset()
 	for {
-		best := 0
-		for i := 1; i < len(s); i++ {
-			if s[i].at < s[best].at {
-				best = i
-			}
-		}
-		x := &s[best]
-		t := x.at
+		x := &s[first&(1<<streamBits-1)]
+		t := first >> streamBits
 		if t > b.until || b.waiting >= b.tokens && (!x.active || b.flow != none) || c.split && t >= c.clockTo {
 			return
 		}
@@ -156,21 +167,25 @@ func (c *channel) interleave(b *burstState) {
 		b.last, x.last = t, t
 		x.count++
 		c.clockTo = max(c.clockTo, t+hold)
-		for i := range s {
-			at := max(s[i].at, t+gap[(s[i].bank^x.bank)&63])
-			if c.rising {
-				at |= 1
-			}
-			s[i].at = at
-		}
 		if x.n--; x.n == 0 {
 			if c.ends(b, x) {
 				return
 			}
-			x.at = never
+			x.at = ended
 			b.leap.reset()
-		} else if best == 0 || s[0].n == 0 {
-			c.clockTo += b.leap.periods(b, t)
+		}
+		bank := x.bank
+		first = never
+		for i := range s {
+			y := &s[i]
+			y.at = max(y.at, (t+gap[(y.bank^bank)&63])|align)
+			first = min(first, y.at<<streamBits|int64(i))
+		}
+		if x.n > 0 && (x == &s[0] || s[0].n == 0) {
+			if moved := b.leap.periods(b, t); moved > 0 {
+				c.clockTo += moved
+				first += moved << streamBits
+			}
 		}
 	}
 }

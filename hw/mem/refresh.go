@@ -68,17 +68,26 @@ func nth(set uint64, k int) int32 {
 	return lowest(set)
 }
 
-// skip jumps over whole refresh intervals of an idle channel up to tick t: its
-// rows are closed after the first, and the rest leave no trace but their count.
+// skip jumps over whole refresh intervals of an idle channel up to tick t.
+// They close all rows, which takes one interval, or one for each bank of a
+// rank; the rest leave no trace but their count.
 func (r *refresher) skip(c *channel, t int64) {
-	if c.opened != 0 || r.pending() || t-r.next < 2*r.interval {
+	perRank := int64(len(c.banks) / len(c.ranks))
+	round := int64(1)
+	if r.mode == refreshBanks {
+		round = perRank
+	}
+	if r.pending() || t-r.next < (round+1)*r.interval {
 		return
 	}
-	k := (t-r.next)/r.interval - 1
+	k := (t-r.next)/r.interval - 1 // the last is done in full
 	r.next += k * r.interval
 	c.stats.Refreshes += k * int64(len(c.ranks))
 	if r.mode == refreshBanks {
-		perRank := len(c.banks) / len(c.ranks)
-		r.bank = int((int64(r.bank) + k) % int64(perRank))
+		r.bank = int((int64(r.bank) + k) % perRank)
 	}
+	for set := c.opened; set != 0; set &= set - 1 {
+		c.setRow(lowest(set), none)
+	}
+	c.planned = false
 }
