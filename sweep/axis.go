@@ -25,6 +25,9 @@ func (s *Spec) axes(f *faults) (axes []Axis) {
 			keys[i] = strings.TrimSpace(keys[i])
 			f.claim(owner, keys[i], path, name)
 		}
+		if slices.Contains(keys, "") {
+			continue
+		}
 		if len(values) == 0 {
 			f.add(path, name, "[]", "want at least one value")
 			continue

@@ -47,9 +47,6 @@ type sighting struct {
 // combination alone is that machine's.
 func (s *Spec) machines(f *faults, axes []Axis) []machine {
 	fixed, paths := s.fixed(f)
-	if f.list != nil {
-		return nil
-	}
 	g := &grid{spec: s, faults: f, axes: axes, fixed: fixed, origin: map[string]origin{}, total: 1}
 	for _, a := range axes {
 		g.total *= len(a.Labels)

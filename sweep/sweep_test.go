@@ -208,6 +208,9 @@ func TestFaults(t *testing.T) {
 		{"set", axes("\"core.count\" = [1, 2]\n[set]\n\"dram.chanels\" = 2\n\"core.clock\" = \"fast\""), []string{
 			"s.toml:6: dram.chanels = 2: no such key; did you mean dram.channels?", `s.toml:7: core.clock = "fast": `}},
 		{"set without quotes", axes("[set]\ncore.clock = \"1GHz\""), []string{"s.toml:5: set.core = {…}: want a value; a key with dots needs quotes"}},
+		{"of every kind at once", "base = \"tiny\"\nworkloads = [\"resnet19\"]\ndtype = [\"fp8\"]\n[axes]\n\"core.count\" = [1, 99]\n\"core.clok\" = [1]\n[set]\n\"dram.channels\" = -1", []string{
+			`s.toml:2: workloads = "resnet19": is no network`, `s.toml:3: dtype = "fp8": want f32`, "s.toml:5: core.count = 99: want",
+			"s.toml:6: core.clok = 1: no such key; did you mean core.clock?", "s.toml:8: dram.channels = -1: want"}},
 		{"too many", axes(`"core.count,core.outstanding" = [` + numbers(400) + "]\n\"dram.channels\" = [" + numbers(400) + "]"), []string{"s.toml:3: axes: the grid has too many points"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -231,6 +234,14 @@ func numbers(n int) string {
 		out[i] = fmt.Sprint(i + 1)
 	}
 	return strings.Join(out, ", ")
+}
+
+// maxBatch is a copy of a limit of workload.Load.
+func TestLargestBatch(t *testing.T) {
+	_, err := LoadWorkload("relu:1x1", 0, maxBatch)
+	assert.NoError(t, err)
+	_, err = LoadWorkload("relu:1x1", 0, maxBatch+1)
+	assert.ErrorContains(t, err, fmt.Sprintf("want 1 to %d", maxBatch))
 }
 
 func TestFilesThatCannotBeRead(t *testing.T) {

@@ -1,0 +1,120 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/lab"
+)
+
+const gemm = "run -c tiny -w gemm:64x64x64 "
+
+// report parses --json.
+func report(t *testing.T, c call) map[string]any {
+	t.Helper()
+	require.Equal(t, 0, c.code, c.err)
+	var m map[string]any
+	require.NoError(t, json.Unmarshal([]byte(c.out), &m), c.out)
+	return m
+}
+
+func TestRunPrintsATableAndTotals(t *testing.T) {
+	got := in(t, gemm)
+	require.Equal(t, 0, got.code, got.err)
+	assert.Empty(t, got.err)
+	for _, want := range []string{"layer", "gemm     gemm  64x64x64", "bound by", "machine", "tiny"} {
+		assert.Contains(t, got.out, want)
+	}
+}
+
+func TestRunWithoutFlagsClassifiesDigits(t *testing.T) {
+	m := report(t, in(t, "run --json"))
+	assert.Equal(t, "edge", m["machine"])
+	assert.Equal(t, "digits", m["workload"])
+	assert.EqualValues(t, 36, m["batch"])
+	assert.EqualValues(t, 10, m["inferences"])
+	assert.GreaterOrEqual(t, m["accuracy"], 0.95)
+	assert.Equal(t, m["reference_accuracy"], m["accuracy"])
+}
+
+func TestRunJSON(t *testing.T) {
+	m := report(t, in(t, gemm+"--json --verify --dtype int8 --set core.count=1"))
+	for _, name := range []string{"machine", "workload", "sim_time_ps", "cycles", "macs", "host_seconds", "verified", "bound_by", "layers"} {
+		assert.Contains(t, m, name)
+	}
+	assert.Equal(t, true, m["verified"])
+	assert.Equal(t, "int8", m["dtype"])
+	layer := m["layers"].([]any)[1].(map[string]any)
+	for _, name := range []string{"name", "op", "cycles", "array_util", "bytes", "bound_by"} {
+		assert.Contains(t, layer, name)
+	}
+}
+
+func TestFlagsReachTheRun(t *testing.T) {
+	base := report(t, in(t, gemm+"--json"))
+	timing := report(t, in(t, gemm+"--json --timing-only --workers 1"))
+	assert.Equal(t, base["sim_time_ps"], timing["sim_time_ps"], "values cost no simulated time")
+	twice := report(t, in(t, gemm+"--json --batch 2"))
+	assert.Equal(t, 2*base["macs"].(float64), twice["macs"])
+	slower := report(t, in(t, gemm+"--json --set core.clock=250MHz"))
+	assert.NotEqual(t, base["sim_time_ps"], slower["sim_time_ps"])
+}
+
+func TestTraces(t *testing.T) {
+	dir := t.TempDir()
+	perfetto, text := filepath.Join(dir, "t.json"), filepath.Join(dir, "t.txt")
+	traced := report(t, in(t, gemm+"--json --trace "+perfetto+" --trace-text "+text))
+	assert.Equal(t, report(t, in(t, gemm+"--json"))["sim_time_ps"], traced["sim_time_ps"], "nor do traces")
+	var trace struct{ TraceEvents []map[string]any }
+	b, err := os.ReadFile(perfetto)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(b, &trace))
+	assert.NotEmpty(t, trace.TraceEvents)
+	b, err = os.ReadFile(text)
+	require.NoError(t, err)
+	assert.True(t, strings.HasPrefix(string(b), "# start_ps\tend_ps\t"))
+}
+
+func TestInterruptedRunPrintsWhatItHas(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	trace := filepath.Join(t.TempDir(), "t.json")
+	got := presi(ctx, append(strings.Fields(gemm), "--json", "--trace", trace)...)
+	assert.Equal(t, 130, got.code)
+	assert.Equal(t, "presi: interrupted\n", got.err)
+	var m map[string]any
+	require.NoError(t, json.Unmarshal([]byte(got.out), &m), got.out)
+	assert.Equal(t, true, m["interrupted"])
+	assert.NoFileExists(t, trace, "a trace that was not written leaves no file")
+}
+
+func TestFailedRun(t *testing.T) {
+	got := in(t, "run -c tiny -w gemm:1024x1024x16 --set dram.size=1MiB --timing-only")
+	assert.Equal(t, 1, got.code)
+	assert.Empty(t, got.out)
+	assert.True(t, strings.HasPrefix(got.err, "presi: "), got.err)
+}
+
+func TestOutcomeOfARun(t *testing.T) {
+	yes, no := true, false
+	assert.NoError(t, outcome(&lab.Report{}, nil))
+	assert.NoError(t, outcome(&lab.Report{Verified: &yes}, nil))
+	assert.EqualError(t, outcome(&lab.Report{Verified: &no, VerifyFailures: []string{"a", "b"}}, nil), "--verify: 2 layers outside their tolerance")
+	broken := errors.New("broken")
+	assert.Equal(t, broken, outcome(nil, broken))
+	assert.Equal(t, 130, exitCode(outcome(nil, lab.ErrInterrupted)))
+}
+
+func TestVerboseRunLogsTheDriver(t *testing.T) {
+	quiet, loud := in(t, gemm+"--timing-only"), in(t, gemm+"--timing-only -v")
+	assert.Empty(t, quiet.err)
+	assert.Equal(t, 0, loud.code)
+}
