@@ -231,7 +231,7 @@ func (c *channel) settle(b *burstState) {
 	if !c.dual {
 		c.rowFrom = c.colFrom
 	}
-	c.next = max(b.last+1, min(c.colFrom, c.rowFrom))
+	c.next = min(max(b.last+1, min(c.colFrom, c.rowFrom)), c.nextArrival(b.last))
 }
 
 func (c *channel) settleStream(b *burstState, x *stream) {

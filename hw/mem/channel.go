@@ -484,7 +484,7 @@ const drainTicks = 1000
 func (c *channel) visible(now int64) int64 {
 	next := max(c.next, now)
 	at := never
-	if c.used[writes] > 0 {
+	if !c.idle() {
 		at = next + drainTicks
 	}
 	if h := c.queue[writes].head; h != none {

@@ -1,10 +1,12 @@
 package mem
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/sim"
@@ -96,4 +98,124 @@ func TestFaultsOfAConfigurationAreAllReported(t *testing.T) {
 	for _, dev := range Devices() {
 		assert.Empty(t, Config{Device: dev}.Validate())
 	}
+}
+
+// TestLazyWakeUpsAreNeverLate sends requests through an engine and compares
+// each end with a channel that is driven tick by tick.
+func TestLazyWakeUpsAreNeverLate(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, work := drawConfig(t), drawWork(t)
+		cfg.Device = rapid.SampledFrom([]string{"DDR4_2400U", "DDR5_4800BN", "LPDDR5_6400", "GDDR6_14000", "HBM2_2000_1ch", "HBM3_6400_1ch"}).Draw(t, "single channel")
+		b := &bench{e: sim.New(1)}
+		b.m = New(b.e, "dram", cfg, NewStore(cfg.withDefaults().Size))
+		b.done = b.e.Register("test", func(arg uint64) { b.ends[arg] = b.e.Now() })
+		send := b.e.Register("send", func(arg uint64) {
+			w := work[arg]
+			op := hw.Read
+			if w.kind == writes {
+				op = hw.Write
+			}
+			b.submit(&hw.Request{Op: op, Addr: w.y << b.m.txShift, Bytes: w.n << b.m.txShift})
+		})
+		for i, w := range work {
+			b.e.At(b.m.timeOf(w.tick), sim.Call{H: send, Arg: uint64(i)})
+		}
+		require.NoError(t, b.e.Run())
+		require.NoError(t, b.m.Idle())
+		_, want, stats := serveAll(cfg, work, true)
+		for i, end := range b.ends {
+			require.Equal(t, b.m.timeOf(want[int64(i)]), end, "request %d", i)
+		}
+		require.Equal(t, stats.RowHits, b.m.Stats.RowHits)
+	})
+}
+
+// TestEveryByteIsMovedOnce counts bytes on the buses of many channels and
+// requests that do not begin or end with a transaction.
+func TestEveryByteIsMovedOnce(t *testing.T) {
+	for _, cfg := range []Config{
+		{Device: "HBM3_6400_16ch"},
+		{Device: "HBM2_2000_8ch", Channels: 5, Map: "robaracobgchco3"},
+		{Device: "DDR4_3200AA", Channels: 3, Map: "chrobabgraco", Policy: "closed"},
+		{Device: "HBM4_8000_1ch", Channels: 8, Refresh: "per-bank"},
+	} {
+		b := newBench(t, cfg)
+		var want int64
+		for i := range int64(40) {
+			addr, n := uint64(i*77777), 1+i*i*37
+			tx := b.m.dev.tx
+			want += (int64(addr)+n+tx-1)/tx*tx - int64(addr)/tx*tx
+			b.submit(&hw.Request{Addr: addr, Bytes: n})
+		}
+		b.run(t)
+		assert.Equal(t, want, b.m.Stats.ReadBytes, cfg.Device)
+		assert.Equal(t, want/b.m.dev.tx, b.m.Stats.RowHits+b.m.Stats.RowMisses+b.m.Stats.RowConflicts)
+	}
+}
+
+func TestWriteIsSeenByTheReadBehindIt(t *testing.T) {
+	for _, dev := range Devices() {
+		b := newBench(t, Config{Device: dev})
+		data := []byte{1, 2, 3, 4}
+		r := &hw.Request{Addr: 64, Bytes: 4, Data: make([]byte, 4)}
+		h := b.e.Register("then read", func(uint64) { b.submit(r) })
+		b.m.Submit(&hw.Request{Op: hw.Write, Addr: 64, Bytes: 4, Data: data, Done: sim.Call{H: h}})
+		b.run(t)
+		assert.Equal(t, data, r.Data, dev)
+	}
+}
+
+func TestReadOfABufferedWriteIsForwarded(t *testing.T) {
+	b := newBench(t, Config{Device: "HBM2_2000_1ch"})
+	b.submit(&hw.Request{Op: hw.Write, Addr: 0, Bytes: 64})
+	h := b.e.Register("read", func(uint64) { b.submit(&hw.Request{Addr: 32, Bytes: 32}) })
+	b.e.After(3*sim.Nanosecond, sim.Call{H: h}) // the first write has opened the row, the second waits
+	b.run(t)
+	assert.Equal(t, int64(1), b.m.Stats.Forwarded)
+	assert.Zero(t, b.m.Stats.ReadBytes)
+}
+
+// TestMoreChannelsMoreBandwidth doubles the channels of a saturated stream.
+func TestMoreChannelsMoreBandwidth(t *testing.T) {
+	took := func(channels int) sim.Time {
+		b := newBench(t, Config{Device: "HBM2E_3600_1ch", Channels: channels})
+		for i := range 64 {
+			b.submit(&hw.Request{Addr: uint64(i) << 16, Bytes: 1 << 16})
+		}
+		b.run(t)
+		last := slices.Max(b.ends)
+		rate := float64(64<<16) / last.Seconds()
+		assert.Less(t, rate, float64(b.m.PeakRate()))
+		return last
+	}
+	assert.InEpsilon(t, 2, float64(took(4))/float64(took(8)), 0.1)
+}
+
+func TestSteadyStateDoesNotAllocate(t *testing.T) {
+	b := newBench(t, Config{Device: "HBM3_6400_16ch"})
+	reqs := make([]hw.Request, 64)
+	round := func() {
+		for i := range reqs {
+			reqs[i] = hw.Request{Op: hw.Op(i % 3 / 2), Addr: uint64(i*7919) << 10 % (1 << 30), Bytes: 4096}
+			b.m.Submit(&reqs[i])
+		}
+		if err := b.e.Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 50 {
+		round()
+	}
+	assert.LessOrEqual(t, testing.AllocsPerRun(20, round), 1.0)
+}
+
+func TestTraceShowsRequests(t *testing.T) {
+	e := sim.New(1)
+	e.Trace = &sim.Trace{}
+	m := New(e, "dram", Config{Device: "DDR4_2400U"}, NewStore(8*sim.GiB))
+	m.Submit(&hw.Request{Addr: 0, Bytes: 64})
+	require.NoError(t, e.Run())
+	require.Len(t, e.Trace.Spans(), 1)
+	assert.Equal(t, uint64(64), e.Trace.Spans()[0].Arg)
+	assert.Positive(t, e.Trace.Spans()[0].End)
 }

@@ -16,7 +16,7 @@ func (c *channel) step(until int64) {
 	if c.plan.at <= t {
 		c.issue(&c.plan, t)
 		c.planned = false
-		c.next = max(t, min(c.colFrom, c.rowFrom))
+		c.next = min(max(t, min(c.colFrom, c.rowFrom)), c.nextArrival(t))
 		return
 	}
 	c.next = min(c.plan.at, c.nextArrival(t))

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -92,12 +93,14 @@ func TestAgainstRamulator(t *testing.T) {
 			high.add(got.ReadLatMeanNs, p.lat, p)
 		}
 		hits.add(1+got.RowHitRate, 1+p.hits, p)
-		if os.Getenv("VERBOSE") != "" {
-			t.Logf("%-60v bw %8.3f ref %8.3f %+6.2f%%  lat %9.2f ref %9.2f %+7.2f%%  hits %.4f ref %.4f", p,
-				got.BandwidthGBps, p.bw, 100*(got.BandwidthGBps/p.bw-1), got.ReadLatMeanNs, p.lat, 100*(got.ReadLatMeanNs/p.lat-1), got.RowHitRate, p.hits)
-		}
 	}
 	for _, e := range []*errorsOf{&bw, &lat, &high, &hits} {
 		e.log(t)
 	}
+	assert.LessOrEqual(t, bw.mean(), 0.001)
+	assert.LessOrEqual(t, bw.worst, 0.005)
+	assert.LessOrEqual(t, lat.mean(), 0.005)
+	assert.LessOrEqual(t, lat.quantile(0.9), 0.02)
+	assert.LessOrEqual(t, high.mean(), 0.005)
+	assert.LessOrEqual(t, hits.worst, 0.005)
 }

@@ -55,7 +55,7 @@ type replay struct {
 	stats Stats
 
 	n        int64
-	reads    int64
+	reads    int64   // outstanding, mlp only
 	start    []int64 // by transaction: tick of acceptance, or due time
 	lat      latencies
 	lastRead int64
@@ -128,8 +128,10 @@ func (r *replay) run() {
 			if taken == perTick {
 				t, taken = t+1, 0
 			}
-			if at := r.mayOffer(t); at > t {
-				t, taken = at, 0
+			if !r.src.writes(i) {
+				if at := r.mayOffer(t); at > t {
+					t, taken = at, 0
+				}
 			}
 			r.start[i] = t
 			if r.mode.rate > 0 {
@@ -139,6 +141,9 @@ func (r *replay) run() {
 				break
 			}
 			t, taken = c.waitForRoom(r.src.writes(i)), 0
+		}
+		if !r.src.writes(i) {
+			r.reads++
 		}
 		taken++
 		i++
@@ -192,7 +197,6 @@ func (r *replay) mayOffer(t int64) int64 {
 			r.reads--
 		}
 		if r.reads < int64(r.mode.mlp) {
-			r.reads++
 			return t
 		}
 		t = r.nextDone()

@@ -1,0 +1,79 @@
+package mem
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+)
+
+func TestPatternsByHand(t *testing.T) {
+	d := deviceNamed("DDR4_2400U")
+	m, err := parseMap("robabgracoch", d, 1)
+	require.NoError(t, err)
+	get := func(name string, i int64) coord {
+		p, err := ParsePattern(name)
+		require.NoError(t, err)
+		s := newSource(p, m, d)
+		var at coord
+		for k := range i + 1 {
+			_, at = s.next(k)
+		}
+		return at
+	}
+	assert.Equal(t, coord{col: 5}, get("seq_rd", 5))
+	assert.Equal(t, coord{bank: 4, col: 2}, get("stride26", 5), "130 is column 2 of the next bank group")
+	assert.Equal(t, coord{row: 1 << 14, col: 1}, get("triad_rw21", 4), "the second stream begins a quarter up")
+	assert.Equal(t, coord{bank: 1<<2 | 1, row: 2}, get("conflict16", 2*16+5), "bank group lowest")
+	_, y := m.split(mix(12345+0x9e3779b97f4a7c15) & (1<<m.bits - 1))
+	assert.Equal(t, m.decode(y), get("rand_rd", 0))
+}
+
+func TestWritesOfAPattern(t *testing.T) {
+	for name, want := range map[string][]bool{
+		"seq_rd": {false, false, false}, "seq_wr": {true, true, true}, "seq_rw21": {false, false, true},
+		"triad": {false, false, true}, "stride4": {false, false, false}, "conflict2_wr": {true, true, true},
+	} {
+		p, err := ParsePattern(name)
+		require.NoError(t, err)
+		for i, w := range want {
+			assert.Equal(t, w, p.writes(int64(i)), name)
+		}
+	}
+}
+
+func TestFaultsOfAReplayAreNamed(t *testing.T) {
+	good := Config{Device: "DDR4_2400U"}
+	for _, c := range []struct {
+		cfg           Config
+		pattern, mode string
+		n             int64
+		want          string
+	}{
+		{good, "zigzag_rd", "sat", 10, `"zigzag_rd" is not a pattern`},
+		{good, "seq", "sat", 10, "ends in _rd, _wr or _rw21"},
+		{good, "seq5_rd", "sat", 10, "take a count, the others none"},
+		{good, "stride0", "sat", 10, "0 is no count"},
+		{good, "seq_rd", "full", 10, `"full" is not a mode`},
+		{good, "seq_rd", "mlp0", 10, "is no count"},
+		{good, "seq_rd", "rate-3", 10, "is no count"},
+		{good, "seq_rd", "sat", 0, "n: 0 transactions"},
+		{Config{Device: "nope"}, "seq_rd", "sat", 10, "dram.device"},
+		{Config{Device: "DDR4_2400U", Channels: 3}, "seq_rd", "sat", 10, "power of two of channels"},
+	} {
+		_, err := Replay(c.cfg, c.pattern, c.mode, c.n)
+		require.Error(t, err)
+		assert.Contains(t, err.Error(), c.want)
+	}
+}
+
+// TestReplayIsRepeatable runs the same traffic twice.
+func TestReplayIsRepeatable(t *testing.T) {
+	for _, mode := range []string{"sat", "mlp4", "rate60"} {
+		a, err := Replay(Config{Device: "HBM3_6400_16ch"}, "rand_rw21", mode, 5000)
+		require.NoError(t, err)
+		b, err := Replay(Config{Device: "HBM3_6400_16ch"}, "rand_rw21", mode, 5000)
+		require.NoError(t, err)
+		assert.Equal(t, a, b)
+	}
+}
