@@ -140,6 +140,7 @@ func TestRefusals(t *testing.T) {
 		{vectorWith(func(v *rt.Vector) { v.Op, v.Y.Type = abi.VecGather, abi.F32 }), "indices of type f32"},
 		{vectorWith(func(v *rt.Vector) { v.Op, v.Y.Type = abi.VecGather, abi.I32 }), "table rows is 0"},
 		{vectorWith(func(v *rt.Vector) { v.Op, v.Valid = abi.VecSoftmax, 9 }), "valid is 9, want 0 to 8"},
+		{vectorWith(func(v *rt.Vector) { v.Op, v.ValidStep = abi.VecSoftmax, -1 }), "valid step is -1, want 0 to"},
 		{vectorWith(func(v *rt.Vector) { v.Op, v.Cols, v.Gamma = abi.VecRMSNorm, 8193, 4 }), "8193 columns with parameters, want at most 8192"},
 		{vectorWith(func(v *rt.Vector) { v.Op, v.Cols = abi.VecReduceMax, 1<<20 }), "reduce_max: a row of 1048576 columns takes"},
 		{poolWith(rt.Pool{Op: abi.VecAdd}), "operation 1, want"},

@@ -207,6 +207,13 @@ func TestVectorValues(t *testing.T) {
 			}
 			return math.Exp(x(b, v, r, c)/2) / sum * float64(b2i(c < v.Valid))
 		}},
+		"causal softmax": {rt.Vector{Op: abi.VecSoftmax, Valid: 5, ValidStep: 2, Period: 19}, func(b *bench, v *rt.Vector, r, c int) float64 {
+			valid, sum := min(5+r%19*2, v.Cols), 0.0
+			for i := range valid {
+				sum += math.Exp(x(b, v, r, i))
+			}
+			return math.Exp(x(b, v, r, c)) / sum * float64(b2i(c < valid))
+		}},
 		"layernorm": {rt.Vector{Op: abi.VecLayerNorm, Gamma: addrBias, Beta: addrBias + 4096, Param: 1e-5}, func(b *bench, v *rt.Vector, r, c int) float64 {
 			m := mean(b, v, r, same)
 			s := mean(b, v, r, func(e float64) float64 { return (e - m) * (e - m) })

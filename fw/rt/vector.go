@@ -14,7 +14,9 @@ type Vector struct {
 	Act         uint8   // map, add, sub, mul
 	Gamma, Beta uint64  // addresses of f32[Cols]: layernorm, batchnorm; rmsnorm Gamma; 0: none
 	Param       float32 // epsilon of norms; factor of softmax, 0: 1
-	Valid       int     // softmax: columns that count; 0: all
+	Valid       int     // softmax: columns that count in row 0; 0: all
+	ValidStep   int     // softmax: columns that count more with each row, up to all (1: a causal mask)
+	Period      int     // softmax: rows after which that starts over, as those of a head; 0: never
 	TableRows   int     // gather: rows of X
 }
 
@@ -79,7 +81,8 @@ func (l *Library) wideGather(v *Vector) ([]abi.Kernel, error) {
 
 func (v *Vector) check() error {
 	op, r := abi.VecOpNames[v.Op], vecRules[v.Op]
-	if err := within(op, dim("rows", v.Rows), dim("cols", v.Cols), extent{"valid", v.Valid, 0, v.Cols}); err != nil {
+	if err := within(op, dim("rows", v.Rows), dim("cols", v.Cols), extent{"valid", v.Valid, 0, v.Cols},
+		extent{"valid step", v.ValidStep, 0, maxExtent}, extent{"period", v.Period, 0, maxExtent}); err != nil {
 		return err
 	}
 	same := r.bytes && v.X.Type == v.Out.Type && v.X.Type < abi.NumDTypes
@@ -146,6 +149,7 @@ func (v *Vector) kernel() abi.Kernel {
 		k.Dims[abi.DimTableRows] = uint32(v.TableRows)
 	case v.Op == abi.VecSoftmax:
 		k.Param, k.Dims[abi.DimValid] = orOne(v.Param), uint32(v.Valid)
+		k.Dims[abi.DimValidStep], k.Dims[abi.DimPeriod] = uint32(v.ValidStep), uint32(v.Period)
 		if v.Valid == 0 {
 			k.Dims[abi.DimValid] = uint32(v.Cols)
 		}

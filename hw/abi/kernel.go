@@ -62,7 +62,7 @@ const (
 	VecAdd              // out = act(a + b)
 	VecSub              // out = act(a − b)
 	VecMul              // out = act(a · b)
-	VecSoftmax          // along each row's first Dims.Valid columns of Param·in; the rest is 0
+	VecSoftmax          // along each row's first columns (Dims.Valid, ValidStep, Period) of Param·in; the rest is 0
 	VecLayerNorm        // (x−mean)/√(var+Param)·ColScale + Bias
 	VecRMSNorm          // x/√(mean x²+Param)·ColScale
 	VecBatchNorm        // x·ColScale + Bias
@@ -113,8 +113,10 @@ const (
 	// VECTOR, pools apart.
 	DimRows      = 0
 	DimCols      = 1
-	DimValid     = 2 // softmax: columns that count
+	DimValid     = 2 // softmax: row r counts its first min(Cols, Valid + (r mod Period)·ValidStep) columns
 	DimTableRows = 3 // gather: rows of operand 0
+	DimValidStep = 4 // softmax: 1 is a causal mask
+	DimPeriod    = 5 // softmax: rows of a matrix of a batch; 0: r mod Period is r
 
 	// PROGRAM.
 	DimMicroOps = 0 // entries at operand 0, MicroOpSize bytes each

@@ -189,7 +189,8 @@ func (p *plan) vectorRules() bool {
 	case abi.VecMaxPool, abi.VecAvgPool:
 		return k.InType == k.OutType && tensors && p.c == p.f && p.dh == 1 && p.dw == 1
 	case abi.VecSoftmax:
-		return tensors && int64(k.Dims[abi.DimValid]) <= p.c
+		return tensors && int64(k.Dims[abi.DimValid]) <= p.c &&
+			k.Dims[abi.DimValidStep] <= maxExtent && k.Dims[abi.DimPeriod] <= maxExtent
 	}
 	return tensors
 }

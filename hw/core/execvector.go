@@ -83,7 +83,8 @@ func (x *exec) kernel(c *core, o *vectorOp, xs, zs kern.View) kern.Task {
 		v.binary = kern.Binary{Op: kern.Add + kern.BinaryOp(o.op-abi.VecAdd), Act: act, Rows: rows, Cols: cols, X: xs, Y: ys, Out: zs}
 		return &v.binary
 	case abi.VecSoftmax:
-		v.softmax = kern.Softmax{Rows: rows, Cols: cols, Valid: int(o.valid), Scale: o.param, X: xs, Out: zs}
+		v.softmax = kern.Softmax{Rows: rows, Cols: cols, Valid: int(o.valid), ValidStep: int(o.step), First: int(o.first),
+			Period: int(o.period), Scale: o.param, X: xs, Out: zs}
 		return &v.softmax
 	case abi.VecLayerNorm, abi.VecRMSNorm:
 		v.norm = kern.Norm{Kind: kern.LayerNorm, Rows: rows, Cols: cols, X: xs, Out: zs, Gamma: scale, Beta: bias, Eps: o.param}

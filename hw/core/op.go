@@ -178,7 +178,10 @@ type vectorOp struct {
 	params     int64 // offset of the parameter slot, -1 without
 	flags      uint32
 	act        uint8
-	valid      int64 // softmax
+	valid      int64 // softmax: columns that count in row 0,
+	step       int64 // more of them each row,
+	first      int64 // the tile's first row,
+	period     int64 // and the rows after which they start over
 	scales     [3]float32
 	param      float32
 	taps       int64 // pools: pixels of the window

@@ -80,7 +80,8 @@ func (g *vectorExpander) step(c *core) {
 	v.op, v.in, v.out, v.act, v.flags = k.Op, k.InType, k.OutType, k.Act, k.Flags
 	v.rows, v.cols, v.geom = t.hs*t.ws, t.ns, t.geom
 	v.z, v.residual, v.params = p.at(2, t.slot), -1, -1
-	v.valid, v.param, v.taps = int64(k.Dims[abi.DimValid]), k.Param, p.r*p.s
+	v.valid, v.step, v.period = int64(k.Dims[abi.DimValid]), int64(k.Dims[abi.DimValidStep]), int64(k.Dims[abi.DimPeriod])
+	v.first, v.param, v.taps = t.h, k.Param, p.r*p.s
 	v.scales = [3]float32{k.Scale, k.ResScale, k.OutScale}
 	v.after(abi.UnitStore, g.out.used[t.slot])
 	v.x = g.load(c, v, n)

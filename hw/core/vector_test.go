@@ -36,6 +36,7 @@ type vectorCase struct {
 	bias, scale            tensor
 	r, s, sh, sw, ph, pw   int64
 	tableRows, valid, rows int64
+	step, period           int64
 }
 
 func drawVector(t *rapid.T, op uint8) *vectorCase {
@@ -48,7 +49,8 @@ func drawVector(t *rapid.T, op uint8) *vectorCase {
 	gap := rapid.SampledFrom([]int64{0, 8}).Draw(t, "gap")
 	rows, cols := rapid.Int64Range(1, 40).Draw(t, "rows"), rapid.Int64Range(1, 40).Draw(t, "cols")
 	p.rows, p.valid, p.tableRows = rows, rapid.Int64Range(0, cols).Draw(t, "valid"), rapid.Int64Range(1, 50).Draw(t, "table")
-	k.Dims = [16]uint32{uint32(rows), uint32(cols), uint32(p.valid), uint32(p.tableRows)}
+	p.step, p.period = rapid.Int64Range(0, 3).Draw(t, "step"), rapid.Int64Range(0, 50).Draw(t, "period")
+	k.Dims = [16]uint32{uint32(rows), uint32(cols), uint32(p.valid), uint32(p.tableRows), uint32(p.step), uint32(p.period)}
 	var l layout
 	switch {
 	case isPool(op):
@@ -162,11 +164,12 @@ func (p *vectorCase) want(b, h, w, c int64) float64 {
 	case abi.VecMul:
 		return act(p.x(0, h, 0, c) * p.y(h, c))
 	case abi.VecSoftmax:
-		if c >= p.valid {
+		valid := p.columns(h)
+		if c >= valid {
 			return 0
 		}
 		total := 0.0
-		for i := range p.valid {
+		for i := range valid {
 			total += math.Exp(float64(k.Param) * (p.x(0, h, 0, i) - top))
 		}
 		return math.Exp(float64(k.Param)*(p.x(0, h, 0, c)-top)) / total
@@ -191,6 +194,14 @@ func (p *vectorCase) want(b, h, w, c int64) float64 {
 		return p.pooled(b, h, w, c)
 	}
 	return act(p.x(b, h, w, c))
+}
+
+// columns is how many columns of row h a softmax counts.
+func (p *vectorCase) columns(h int64) int64 {
+	if p.period > 0 {
+		h %= p.period
+	}
+	return min(p.valid+h*p.step, p.a.nc)
 }
 
 func (p *vectorCase) pooled(b, h, w, c int64) float64 {

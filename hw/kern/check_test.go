@@ -84,7 +84,7 @@ var drawTasks = map[string]func(d drawer) Task{
 		return &ScaleShift{Rows: d.n("rows"), Cols: d.n("cols"), X: d.view("X"), Out: d.view("Out"), Scale: d.vector("Scale"), Shift: d.vector("Shift")}
 	},
 	"softmax": func(d drawer) Task {
-		return &Softmax{Rows: d.n("rows"), Cols: d.n("cols"), Valid: d.n("valid"), ValidStep: d.n("step"), X: d.view("X"), Out: d.view("Out")}
+		return &Softmax{Rows: d.n("rows"), Cols: d.n("cols"), Valid: d.n("valid"), ValidStep: d.n("step"), First: d.n("first"), Period: d.n("period"), X: d.view("X"), Out: d.view("Out")}
 	},
 	"norm": func(d drawer) Task {
 		return &Norm{Kind: NormKind(rapid.IntRange(0, 2).Draw(d.T, "kind")), Rows: d.n("rows"), Cols: d.n("cols"), X: d.view("X"), Out: d.view("Out"),

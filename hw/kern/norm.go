@@ -6,19 +6,31 @@ import (
 )
 
 // Softmax is a task over rows: Out[r, c] = exp(Scale·X[r, c] − m) / Σ for the
-// first Valid + r·ValidStep columns of row r (at most Cols), with m the largest
-// Scale·X among them, and 0 for the columns behind. Scale 0 means 1. A causal mask
-// is ValidStep 1. A row without valid columns, or of -Inf only, is all zeros.
+// first Valid + n·ValidStep columns (at most Cols) of row r, which is number
+// n = First + r of its matrix, counted from 0 again after Period rows (Period 0:
+// never). m is the largest Scale·X among these columns; those behind are 0. Scale
+// 0 means 1. A causal mask over heads of M rows is ValidStep 1, Period M. A row
+// without valid columns, or of -Inf only, is all zeros.
 type Softmax struct {
 	Rows, Cols       int
 	Valid, ValidStep int
+	First, Period    int
 	Scale            float32
 	X, Out           View
 }
 
+// columns returns how many columns of row r count.
+func (k *Softmax) columns(r int) int {
+	n := k.First + r
+	if k.Period > 0 {
+		n %= k.Period
+	}
+	return min(k.Valid+n*k.ValidStep, k.Cols)
+}
+
 // Check implements Task.
 func (k *Softmax) Check() error {
-	return wrap("softmax", k.Rows, k.Cols, counts(k.Rows, k.Cols, k.Valid, k.ValidStep),
+	return wrap("softmax", k.Rows, k.Cols, counts(k.Rows, k.Cols, k.Valid, k.ValidStep, k.First, k.Period),
 		k.X.input("X", k.Rows, k.Cols), k.Out.output("Out", k.Rows, k.Cols))
 }
 
@@ -31,7 +43,7 @@ func (k *Softmax) Run(part, parts int, s *Scratch) {
 	for r := m0; r < m1; r++ {
 		x := s.floats(0, k.Cols)
 		k.X.load(x, r, 0)
-		valid := min(k.Valid+r*k.ValidStep, k.Cols)
+		valid := k.columns(r)
 		softmaxRow(x[:valid], k.Scale, s)
 		clear(x[valid:])
 		k.Out.store(x, r, 0)

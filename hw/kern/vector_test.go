@@ -158,6 +158,22 @@ func TestSoftmax(t *testing.T) {
 	})
 }
 
+// TestSoftmaxPeriod: a causal mask over heads of four rows, taken up in the
+// middle of one.
+func TestSoftmaxPeriod(t *testing.T) {
+	r := rand.New(rand.NewPCG(3, 4))
+	x, y := newTensor(r, 11, 6, F32), newTensor(r, 11, 6, F32)
+	k := Softmax{Rows: 11, Cols: 6, Valid: 1, ValidStep: 1, First: 6, Period: 4, X: x.view(), Out: y.view()}
+	runTask(t, &k)
+	want, valid := make([]float64, 11*6), []int{3, 4, 1, 2, 3, 4, 1, 2, 3, 4, 1}
+	ref.Softmax(want, x.floats(), 6, 1, func(row int) int { return valid[row] }, 0, 11)
+	requireTensor(t, y, want, 0x1p-20, 0)
+	k.Period = 0
+	require.Equal(t, 6, k.columns(3), "no more than there are")
+	require.Error(t, (&Softmax{Period: -1}).Check())
+	require.Error(t, (&Softmax{First: 1 << 31}).Check())
+}
+
 func TestSoftmaxExtremes(t *testing.T) {
 	inf := float32(math.Inf(1))
 	for _, test := range []struct{ in, want []float32 }{
