@@ -58,7 +58,7 @@
 
 #define PRESI_IDENT_DOORBELL_STRIDE 0x64 /* 32 bits, RO: Bytes from a queue's doorbell page to the next. */
 
-#define PRESI_IDENT_RESET_CTRL 0x80 /* 32 bits, fields: Starts a reset: halt, await outstanding completions, reset, epoch + 1. Ignored while one is busy. */
+#define PRESI_IDENT_RESET_CTRL 0x80 /* 32 bits, fields: Starts a reset: halt, await outstanding completions, reset, epoch + 1. Ignored while one of the same or a wider domain is busy; a wider one takes a narrower one's place. */
 #define PRESI_IDENT_RESET_CTRL_DOMAIN_MASK 0xfU /* WO: What to reset. */
 #define PRESI_IDENT_RESET_CTRL_DOMAIN_SHIFT 0
 #define PRESI_IDENT_RESET_CTRL_DOMAIN_QUEUE 0x1U
