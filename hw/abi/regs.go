@@ -156,7 +156,7 @@ var Ident = reg.Table{
 		fixed(ro(0x05c, "CAP_CONTEXTS", "Contexts (ASIDs)."), MaxContexts),
 		fixed(ro(0x060, "DOORBELL_OFFSET", "Offset of queue 0's doorbell page in BAR0."), BaseDoorbells),
 		fixed(ro(0x064, "DOORBELL_STRIDE", "Bytes from a queue's doorbell page to the next."), DoorbellStride),
-		{Offset: 0x080, Name: "RESET_CTRL", Size: 4, Access: reg.WO, Text: "Starts a reset: halt, await outstanding completions, reset, epoch + 1. Ignored while one is busy.",
+		{Offset: 0x080, Name: "RESET_CTRL", Size: 4, Access: reg.WO, Text: "Starts a reset: halt, await outstanding completions, reset, epoch + 1. Ignored while one of the same or a wider domain is busy; a wider one takes a narrower one's place.",
 			Fields: []reg.Field{
 				{Name: "DOMAIN", Hi: 3, Lo: 0, Access: reg.WO, Text: "What to reset.", Values: []reg.Value{
 					{Value: ResetQueue, Name: "QUEUE"}, {Value: ResetEngine, Name: "ENGINE"}, {Value: ResetCompute, Name: "COMPUTE"}}},

@@ -158,7 +158,9 @@ func (d *Device) DMA() *dma.Engine { return d.dma }
 // Registers returns BAR0 for dumps.
 func (d *Device) Registers() *reg.Space { return &d.bar0 }
 
-// Idle returns an error for each block that has something outstanding.
+// Idle returns an error for each block that has something outstanding. Device
+// memory is not asked: it may keep writes in its buffers that are done for
+// everybody else.
 func (d *Device) Idle() error {
-	return errors.Join(d.queues.Idle(), d.dma.Idle(), d.cores.Idle(), d.dram.Idle())
+	return errors.Join(d.queues.Idle(), d.dma.Idle(), d.cores.Idle(), d.trusted.idle(), d.resets.idle())
 }

@@ -1,6 +1,8 @@
 package npu
 
 import (
+	"fmt"
+
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
@@ -67,4 +69,12 @@ func (t *trusted) end(i int) {
 	s.of = nil
 	t.free = append(t.free, i)
 	t.e.Fire(r.Done)
+}
+
+// idle returns an error when an access is under way.
+func (t *trusted) idle() error {
+	if n := len(t.slots) - len(t.free); n > 0 {
+		return fmt.Errorf("npu: %d accesses in physical addresses are under way", n)
+	}
+	return nil
 }

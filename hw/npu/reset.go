@@ -1,58 +1,74 @@
 package npu
 
 import (
+	"fmt"
+
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
 )
 
-// resets is the reset tree. A reset halts what it covers, waits until nothing
-// is outstanding, resets it and reports. One at a time.
+// resets is the reset tree: queue, engine, compute, function. A reset halts what
+// it covers, waits until nothing of that is outstanding, resets it and reports.
+// One runs at a time; a wider one takes the place of a narrower one that is busy
+// (its engine hangs, say), as it halts all that the narrower one does.
 type resets struct {
 	d      *Device
-	busy   bool
-	left   int
+	domain uint64 // that is busy, 0 none
+	round  uint64 // of halts; answers to an earlier one are void
+	left   int    // halts without answer
 	finish func()
 	halted sim.Handler
 }
 
+// domainFunction is a function-level reset, which configuration space asks for.
+const domainFunction = abi.ResetCompute + 1
+
 func (x *resets) init(d *Device) {
 	x.d = d
-	x.halted = d.e.Register("reset halted", func(uint64) {
+	x.halted = d.e.Register("reset halted", func(round uint64) {
+		if round != x.round {
+			return
+		}
 		if x.left--; x.left == 0 {
+			x.domain = 0
 			x.finish()
 		}
 	})
 }
 
 // begin halts the given blocks and calls finish when all are quiet.
-func (x *resets) begin(finish func(), halts ...func(sim.Call)) {
-	x.busy, x.left, x.finish = true, len(halts), finish
+func (x *resets) begin(domain uint64, finish func(), halts ...func(sim.Call)) {
+	x.domain, x.left, x.finish = domain, len(halts), finish
+	x.round++
 	for _, halt := range halts {
-		halt(sim.Call{H: x.halted})
+		halt(sim.Call{H: x.halted, Arg: x.round})
 	}
 }
 
-// request is a write to RESET_CTRL; ignored while a reset is busy, FAILED for a
-// domain or index that does not exist.
+// request is a write to RESET_CTRL: ignored while a reset of the domain or a
+// wider one is busy, FAILED for a domain or index that does not exist.
 func (x *resets) request(domain uint64, index int) {
-	if x.busy {
+	d := x.d
+	if x.domain != 0 && domain <= x.domain {
 		return
 	}
-	d := x.d
 	queues := func(i int) func(sim.Call) { return func(done sim.Call) { d.queues.Halt(i, done) } }
-	x.status(abi.ResetBusy)
 	switch {
 	case domain == abi.ResetQueue && index < d.cfg.Queue.Count:
-		x.begin(func() { x.end(d.queues.Reset(index)) }, queues(index))
+		x.begin(domain, func() { x.end(d.queues.Reset(index)) }, queues(index))
 	case domain == abi.ResetEngine && index == abi.EngineCompute:
-		x.begin(func() { d.cores.Reset(); x.end(d.queues.Reset(-1)) }, queues(-1), d.cores.Halt)
+		x.begin(domain, func() { d.cores.Reset(); x.end(d.queues.Reset(-1)) }, queues(-1), d.cores.Halt)
 	case domain == abi.ResetEngine && index == abi.EngineCopy:
-		x.begin(func() { d.dma.Reset(); x.end(d.queues.Reset(-1)) }, queues(-1), d.dma.Halt)
+		x.begin(domain, func() { d.dma.Reset(); x.end(d.queues.Reset(-1)) }, queues(-1), d.dma.Halt)
 	case domain == abi.ResetCompute:
-		x.begin(func() { x.end(x.compute()) }, queues(-1), d.cores.Halt, d.dma.Halt, d.mmu.Halt)
-	default:
+		x.begin(domain, func() { x.end(x.compute()) }, queues(-1), d.cores.Halt, d.dma.Halt, d.mmu.Halt)
+	case x.domain == 0:
 		x.status(abi.ResetFailed)
+		return
+	default:
+		return
 	}
+	x.status(abi.ResetBusy)
 }
 
 // compute resets engines, queues and TLBs; memory is kept.
@@ -66,7 +82,6 @@ func (x *resets) compute() (asids uint64) {
 }
 
 func (x *resets) end(asids uint64) {
-	x.busy = false
 	regs := x.d.ident.regs
 	regs.Set(regs.Ref("RESET_ASIDS"), 0, asids)
 	x.status(abi.ResetDone)
@@ -80,10 +95,8 @@ func (x *resets) status(s uint64) {
 
 // functionReset is a function-level reset: everything, and memory is lost.
 func (d *Device) functionReset(done sim.Call) {
-	x := &d.resets
 	finish := func() {
-		x.compute()
-		x.busy = false
+		d.resets.compute()
 		d.mgmt.Reset()
 		d.ident.reset()
 		d.tele.regs.Reset()
@@ -92,5 +105,13 @@ func (d *Device) functionReset(done sim.Call) {
 		d.e.After(0, done)
 	}
 	all := func(done sim.Call) { d.queues.Halt(-1, done) }
-	x.begin(finish, all, d.cores.Halt, d.dma.Halt, d.mmu.Halt)
+	d.resets.begin(domainFunction, finish, all, d.cores.Halt, d.dma.Halt, d.mmu.Halt)
+}
+
+// idle returns an error while a reset is busy.
+func (x *resets) idle() error {
+	if x.domain != 0 {
+		return fmt.Errorf("npu: a reset of domain %d waits for %d blocks", x.domain, x.left)
+	}
+	return nil
 }

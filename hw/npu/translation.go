@@ -20,6 +20,9 @@ type translation struct {
 	fault sim.Handler
 }
 
+// allContexts in INV_ASID means every context.
+const allContexts = 0xffffffff
+
 // faultLog2Max bounds FAULT_LOG2.
 const faultLog2Max = 16
 
@@ -56,7 +59,10 @@ func (t *translation) wide(name string) uint64 { return t.get(name+"_HI")<<32 | 
 func (t *translation) invalidate() {
 	t.asked++
 	asid := t.get("INV_ASID")
-	t.d.mmu.Invalidate(uint16(asid), t.wide("INV_ADDR"), t.wide("INV_SIZE"), asid == 0xffffffff,
+	if asid >= abi.MaxContexts && asid != allContexts {
+		asid = 0 // nobody's: nothing is cached of it
+	}
+	t.d.mmu.Invalidate(uint16(asid), t.wide("INV_ADDR"), t.wide("INV_SIZE"), asid == allContexts,
 		sim.Call{H: t.call, Arg: uint64(t.asked)})
 }
 
