@@ -1,10 +1,13 @@
 package sweep
 
 import (
-	"bytes"
+	"crypto/sha256"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"github.com/presi-sim/presi/configs"
 )
@@ -13,7 +16,7 @@ import (
 type machine struct {
 	choice []int // of each axis: which value
 	config *configs.Config
-	text   []byte // resolved, as TOML
+	digest []byte // of the resolved configuration
 	err    error  // why there is none
 }
 
@@ -62,11 +65,28 @@ func (s *Spec) machines(f *faults, axes []Axis) []machine {
 		}
 	}
 	out := make([]machine, g.total)
+	each(g.total, func(i int) { out[i] = g.machine(i) })
 	for i := range out {
-		out[i] = g.machine(i)
+		if out[i].err != nil {
+			g.saw(out[i].err)
+		}
 	}
 	g.judge()
 	return out
+}
+
+// each calls fn for 0 to n − 1, on all processors.
+func each(n int, fn func(i int)) {
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range min(n, runtime.GOMAXPROCS(0)) {
+		workers.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				fn(int(i))
+			}
+		})
+	}
+	workers.Wait()
 }
 
 // machine resolves combination number i.
@@ -80,14 +100,11 @@ func (g *grid) machine(i int) machine {
 	for k, v := range m.choice {
 		sets = append(sets, g.axes[k].sets[v]...)
 	}
-	m.config, m.err = configs.Machine(g.spec.base(), sets...)
-	if m.err != nil {
-		g.saw(m.err)
-		return m
+	if m.config, m.err = configs.Machine(g.spec.base(), sets...); m.err == nil {
+		h := sha256.New()
+		m.err = configs.Encode(h, m.config)
+		m.digest = h.Sum(nil)
 	}
-	var text bytes.Buffer
-	m.err = configs.Encode(&text, m.config)
-	m.text = text.Bytes()
 	return m
 }
 

@@ -22,7 +22,6 @@ type Point struct {
 	Key      string // the same for the same simulation by the same version
 	Choice   []int  // of each axis: which value
 	Machine  *configs.Config
-	Config   []byte // the machine, resolved, as TOML
 	Workload string // as in the file
 	Graph    *workload.Graph
 	DType    string
@@ -62,7 +61,7 @@ func (s *Spec) Plan(version string) (*Plan, error) {
 }
 
 func (p *Plan) point(l *load, m *machine) Point {
-	pt := Point{Choice: m.choice, Machine: m.config, Config: m.text, Workload: l.name, Graph: l.graph, DType: l.dtype, Batch: l.batch, Err: m.err}
+	pt := Point{Choice: m.choice, Machine: m.config, Workload: l.name, Graph: l.graph, DType: l.dtype, Batch: l.batch, Err: m.err}
 	if pt.Err == nil {
 		pt.Err = l.err
 	}
@@ -76,10 +75,10 @@ func (p *Plan) key(l *load, m *machine) string {
 	h := sha256.New()
 	fmt.Fprintf(h, "presi point 1\nversion %s\nworkload %q\nfile %q\ndtype %s\nbatch %d\nseed %d\nfunctional %t\n",
 		p.Version, l.name, l.file, l.dtype, l.batch, p.Spec.Seed, p.Spec.Functional)
-	if m.text == nil {
+	if m.digest == nil {
 		fmt.Fprintf(h, "values %q\n", p.values(m.choice))
 	}
-	h.Write(m.text)
+	h.Write(m.digest)
 	return hex.EncodeToString(h.Sum(nil)[:16])
 }
 

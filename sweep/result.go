@@ -1,12 +1,14 @@
 package sweep
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/lab"
 )
 
@@ -64,7 +66,11 @@ func (p *Plan) newResult(pt *Point) (*Result, error) {
 		return r, nil
 	}
 	r.Machine = pt.Machine.Name
-	if err := toml.Unmarshal(pt.Config, &r.Config); err != nil {
+	var text bytes.Buffer
+	if err := configs.Encode(&text, pt.Machine); err != nil {
+		return nil, err
+	}
+	if err := toml.Unmarshal(text.Bytes(), &r.Config); err != nil {
 		return nil, fmt.Errorf("resolved configuration: %w", err)
 	}
 	return r, nil
