@@ -43,6 +43,7 @@ type flight struct {
 	r     *hw.Request
 	start sim.Time
 	parts int32
+	bad   bool // outside the memory
 	end   int64
 }
 
@@ -135,6 +136,7 @@ func (m *DRAM) tickAt(t sim.Time) int64 {
 func (m *DRAM) Submit(r *hw.Request) {
 	id := m.hold(r)
 	if r.Bytes <= 0 || r.Addr >= uint64(m.cfg.Size) || uint64(r.Bytes) > uint64(m.cfg.Size)-r.Addr {
+		m.flights[id].bad = true
 		m.e.After(sim.Time(m.dev.tCK), sim.Call{H: m.finish, Arg: uint64(id)})
 		return
 	}
@@ -209,17 +211,17 @@ func (m *DRAM) finished(c *channel, p int32, end int64) {
 // onFinish moves a request's bytes and tells its requester.
 func (m *DRAM) onFinish(arg uint64) {
 	f := &m.flights[arg]
-	r := f.r
+	r, start := f.r, f.start
 	f.r = nil
 	m.free = append(m.free, int32(arg))
 	m.open--
-	if m.cfg.Size < m.store.Size() && (r.Addr >= uint64(m.cfg.Size) || uint64(r.Bytes) > uint64(m.cfg.Size)-r.Addr) {
+	if f.bad {
 		r.Status, r.FaultAddr = hw.Unsupported, r.Addr
 	} else {
 		Serve(r, m.store)
 	}
 	if m.e.Trace != nil {
-		m.e.Trace.Add(sim.Span{Start: f.start, End: m.e.Now(), Track: m.track, Label: m.labels[r.Op], Arg: uint64(r.Bytes)})
+		m.e.Trace.Add(sim.Span{Start: start, End: m.e.Now(), Track: m.track, Label: m.labels[r.Op], Arg: uint64(r.Bytes)})
 	}
 	m.e.Fire(r.Done)
 }
