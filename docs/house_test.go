@@ -86,6 +86,7 @@ func synopsis(t *testing.T, folder string) string {
 			continue
 		}
 		s := new(doc.Package).Synopsis(f.Doc.Text())
+		s = strings.TrimPrefix(s, "Command presi ")
 		s = strings.TrimPrefix(s, "Package "+strings.TrimSuffix(f.Name.Name, "_test")+" ")
 		return strings.TrimSuffix(strings.TrimPrefix(s, "is "), ".")
 	}
