@@ -142,8 +142,11 @@ func (r *runner) run(ctx context.Context, left []int) error {
 	}()
 	var broken error
 	for f := range done {
-		if broken = errors.Join(broken, r.keep(f)); broken != nil {
-			cancel() // a journal that takes no more: stop, but hear everybody out
+		if broken != nil {
+			continue // the journal takes no more; hear everybody out
+		}
+		if broken = r.keep(f); broken != nil {
+			cancel()
 		}
 	}
 	r.settle()

@@ -185,3 +185,27 @@ func TestFolderThatCannotBe(t *testing.T) {
 	_, err := plan(t, small).Run(context.Background(), Options{Dir: file})
 	assert.ErrorContains(t, err, "folder of the sweep")
 }
+
+// A disk that is full ends a sweep; the lines before stay whole.
+func TestJournalThatTakesNoMore(t *testing.T) {
+	p, dir := plan(t, small), t.TempDir()
+	run(t, p, Options{Dir: dir})
+	j, err := openJournal(dir, func(string) {})
+	require.NoError(t, err)
+	require.NoError(t, j.close())
+	j.done = map[string]*Result{}
+	r := &runner{plan: p, o: Options{Workers: 2}, journal: j, points: map[string]int{}, out: &Outcome{Plan: p, Results: make([]*Result, len(p.Points))}}
+	err = r.run(context.Background(), r.missing())
+	assert.ErrorIs(t, err, os.ErrClosed)
+	assert.False(t, r.out.Interrupted)
+	assert.Len(t, lines(t, dir), 6)
+}
+
+func TestDefectIsAPointsFailure(t *testing.T) {
+	p := plan(t, small)
+	p.Points[2].Machine.Array.Rows = 0 // what no checked configuration has
+	out := run(t, p, Options{Dir: t.TempDir(), Workers: 2})
+	assert.Equal(t, 6, out.Done())
+	require.NotEmpty(t, out.Results[2].Error)
+	assert.Contains(t, out.Results[2].Error, "defect of the simulator")
+}
