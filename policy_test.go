@@ -48,7 +48,8 @@ var layers = []struct {
 	{"fw/fwtest", []string{"sim", "hw", "hw/abi", "hw/reg", "hw/kern", "hw/pcie", "hw/npu", "hw/host", "configs", "fw", "fw/npudrv"}},
 	{"lab", []string{"sim", "hw", "hw/abi", "hw/kern", "hw/mem", "hw/pcie", "hw/core", "hw/npu", "hw/host", "mmu", "dma", "queue", "configs", "fw", "fw/npudrv", "fw/rt", "workload"}},
 	{"sweep", []string{"sim", "configs", "workload", "lab"}},
-	{"cmd", []string{"sim", "hw/reg", "hw/abi", "hw/npu", "configs", "workload", "lab", "sweep"}},
+	{"validate", []string{"sim", "hw", "hw/abi", "hw/mem", "hw/pcie", "hw/core", "hw/host", "mmu", "dma", "configs", "fw", "fw/rt", "lab"}},
+	{"cmd", []string{"sim", "hw/reg", "hw/abi", "hw/npu", "configs", "workload", "lab", "sweep", "validate", "mmu"}},
 	{"benchmarks", nil}, // tests only
 }
 

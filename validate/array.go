@@ -1,0 +1,35 @@
+package validate
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/presi-sim/presi/hw/core"
+	"github.com/presi-sim/presi/validate/batch"
+)
+
+// scaleSimTables holds the mode without overlap against SCALE-Sim, which it
+// must equal to the cycle.
+func scaleSimTables(ctx context.Context, o *Options) ([]Table, error) {
+	c := collector{name: "array cycles, overlap scalesim", source: "SCALE-Sim v3, commit 1d62b68", limits: worst(0)}
+	k := batch.Array(core.ArrayConfig{Overlap: core.ScaleSim, F32Cycles: 1})
+	err := measure(ctx, o, "systolic/scalesim.csv", k, func(r *batch.Row, m batch.ArrayResult) {
+		name := fmt.Sprintf("%s %s %sx%s %s", r.Text("topology"), r.Text("layer_name"), r.Text("array_h"), r.Text("array_w"), r.Text("dataflow"))
+		c.add(name, float64(m.Cycles), r.Float("compute_cycles"))
+	})
+	return tablesOf(&c), err
+}
+
+// gemmini is the machine whose RTL was measured.
+var gemmini = core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1, BurstRows: 8, BurstCycles: 4, FoldCycles: 1, SetupCycles: 60 - (8 + 14)}
+
+// gemminiTables holds tiled convolutions against Gemmini's RTL.
+func gemminiTables(ctx context.Context, o *Options) ([]Table, error) {
+	c := collector{name: "array cycles, gemmini-8x8", source: "Gemmini RTL, as published with ONNXim", limits: mean(1)}
+	err := measure(ctx, o, "gemmini/rtl.csv", batch.Array(gemmini), func(r *batch.Row, m batch.ArrayResult) {
+		c.add(r.Text("test"), float64(m.Cycles), r.Float("gemmini_rtl_cycles"))
+	})
+	return tablesOf(&c), err
+}
+
+func tpuTables(context.Context, *Options) ([]Table, error) { return nil, nil }

@@ -1,0 +1,99 @@
+package batch
+
+import (
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/core"
+)
+
+// maxExtent of a product: cycles of the largest stay far below 63 bits.
+const maxExtent = 1 << 24
+
+// Array gives the cycles of products and tiled convolutions in a systolic
+// array. base has what no column says: set-up, folds, bursts. Without an
+// array's columns its own are meant.
+func Array(base core.ArrayConfig) *Kind {
+	k := &Kind{
+		Name: "array",
+		Header: Header{
+			Columns: []Column{
+				{Name: "M", Optional: true, Doc: "rows of the output, or pixels"},
+				{Name: "K", Optional: true, Doc: "depth of the sums"},
+				{Name: "N", Optional: true, Doc: "columns of the output, or filters"},
+				{Name: "array_h", Optional: true, Doc: "rows of the array"},
+				{Name: "array_w", Optional: true, Doc: "columns of the array"},
+				{Name: "dataflow", Optional: true, Doc: "ws, os or is"},
+				{Name: "overlap", Optional: true, Doc: "double_buffered or scalesim"},
+				{Name: "dtype", Optional: true, Doc: "i8, bf16 or f32; i8 if not given"},
+				{Name: "groups", Optional: true, Doc: "products of M×K by K×N one after another"},
+				{Name: "line", Optional: true, Doc: "rows of M that follow each other without a break: an image's row"},
+			},
+		},
+	}
+	k.Columns = append(k.Columns, convColumns...)
+	k.Columns = append(k.Columns, Column{Name: "mapping", Optional: true, Doc: "tiling of a convolution: [T] … - [O] … - [I] …"})
+	k.Ignored = arrayResults
+	k.Measure = func(r *Row) any { return measureArray(r, base) }
+	return k
+}
+
+// arrayResults are columns of the reference files that are no input.
+var arrayResults = []string{"topology", "topology_file", "layer_index", "layer_name", "input", "macs", "compute_cycles", "stall_cycles",
+	"overall_util_pct", "mapping_eff_pct", "compute_util_pct", "total_cycles_incl_prefetch", "provenance",
+	"kind", "test", "M_or_N", "K_or_C", "N_or_M", "P", "Q", "S", "R", "stride", "gemmini_rtl_cycles"}
+
+// ArrayResult is what a product takes.
+type ArrayResult struct {
+	Cycles  int64   `json:"cycles"`
+	UtilPct float64 `json:"util_pct"` // multiply-accumulates a cycle and cell
+}
+
+func measureArray(r *Row, c core.ArrayConfig) any {
+	word := func(column string, v interface{ UnmarshalText([]byte) error }) {
+		if r.Has(column) && v.UnmarshalText([]byte(r.Text(column))) != nil {
+			r.Bad(column, "%s", words[column])
+		}
+	}
+	c.Rows = int(r.Or("array_h", int64(c.Rows), 1, 1<<14))
+	c.Cols = int(r.Or("array_w", int64(c.Cols), 1, 1<<14))
+	word("dataflow", &c.Dataflow)
+	word("overlap", &c.Overlap)
+	specs := products(r, &c)
+	for _, fault := range c.Validate() {
+		r.Fault(fault, map[string]string{"array.rows": "array_h", "array.cols": "array_w"})
+	}
+	if r.Err() != nil {
+		return nil
+	}
+	var sum ArrayResult
+	var macs float64
+	for _, s := range specs {
+		sum.Cycles += c.Cycles(s)
+		macs += float64(s.MACs())
+	}
+	sum.UtilPct = 100 * macs / (float64(sum.Cycles) * float64(c.Rows) * float64(c.Cols))
+	return sum
+}
+
+// words is what columns of words want.
+var words = map[string]string{"dataflow": "ws, os or is", "overlap": "double_buffered or scalesim", "dtype": "i8, bf16 or f32"}
+
+var arrayTypes = map[string]abi.DType{"": abi.I8, "i8": abi.I8, "bf16": abi.BF16, "f32": abi.F32}
+
+// products returns the row's work: one product, or a tile after another.
+func products(r *Row, c *core.ArrayConfig) []core.ArraySpec {
+	t, ok := arrayTypes[r.Text("dtype")]
+	if !ok {
+		r.Bad("dtype", "%s", words["dtype"])
+	}
+	s := core.ArraySpec{Type: t, Dataflow: c.Dataflow, Groups: r.Or("groups", 1, 1, maxExtent), Line: r.Or("line", 0, 0, maxExtent)}
+	given := r.Has("M") || r.Has("K") || r.Has("N")
+	switch {
+	case r.Has("mapping"):
+		return tiled(r, s)
+	case r.Has("ifmap_h") && !given:
+		convolution(r, &s)
+	default:
+		s.M, s.K, s.N = r.Int("M", 1, maxExtent), r.Int("K", 1, maxExtent), r.Int("N", 1, maxExtent)
+	}
+	return []core.ArraySpec{s}
+}

@@ -1,0 +1,169 @@
+package batch
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/hw/core"
+)
+
+// run runs a batch and returns its lines and the errors of its rows.
+func run(t *testing.T, k *Kind, text string, workers int) (lines []map[string]any, failed []error) {
+	var out bytes.Buffer
+	failed, err := k.Run(context.Background(), "points.csv", strings.NewReader(text), &out, workers)
+	require.NoError(t, err)
+	for _, line := range strings.Split(strings.TrimSpace(out.String()), "\n") {
+		var v map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &v), line)
+		lines = append(lines, v)
+	}
+	return lines, failed
+}
+
+// Every mistake of every row is reported with line, row and column, all rows of
+// all kinds; the good rows between run.
+func TestBadRows(t *testing.T) {
+	for _, test := range []struct {
+		kind  *Kind
+		text  string
+		lines int // with a result
+		want  []string
+	}{
+		{&DRAM, "device,map,pattern,mode,n\n" +
+			"DDR4_2400U,robabgracoch,seq_rd,sat,1000\n" +
+			"DDR9,robabgracoch,seq_rd,sat,1000\n" +
+			"DDR4_2400U,robabgra,spiral,fast,0\n" +
+			"DDR4_2400U,robabgracoch,seq_rd,sat\n" +
+			"\n" +
+			"HBM3_6400_1ch,rocobabgrach,rand_rw21,mlp4,1000\n", 2,
+			[]string{`points.csv:3: row 2: device = DDR9: want one of `, `points.csv:4: row 3: map = robabgra: want`,
+				`row 3: pattern = "spiral": want a pattern`, `row 3: mode = "fast": want a mode`,
+				`row 3: n = "0": want a whole number from 1 to 100000000`, `points.csv:5: row 4: 4 fields; the header has 5 columns`}},
+		{&PCIe, "gen,lanes,mps,mrrs,rcb,rcb_chunks,size_B,tags,rtt_ns,note\n" +
+			"gen3,x8,256,512,64,0,64,,,fine\n" +
+			"gen7,x3,100,512,64,2,64,,,\n" +
+			"gen3,x8,256,512,64,0,64,0,-3,\n" +
+			"gen3,x8,256,512,64,0,4096,4,10,\n" +
+			"gen3,x8,256,512,64,0,4096,4,900,fine\n", 2,
+			[]string{`row 2: gen = "gen7": want a whole number from 1 to 6`, `row 2: rcb_chunks = "2"`,
+				`row 3: tags = "0"`, `row 3: rtt_ns = "-3": want a number above 0`, `row 4: rtt_ns = 10ns: want at least the `}},
+		{Array(core.ArrayConfig{F32Cycles: 1}), "M,K,N,array_h,array_w,dataflow,overlap\n" +
+			"10,9,7,4,6,ws,scalesim\n" +
+			"10,9,7,4,6,xs,none\n" +
+			"10,,7,0,6,ws,scalesim\n" +
+			"10,9,7,,6,ws,scalesim\n", 1,
+			[]string{`row 2: dataflow = "xs": want ws, os or is`, `row 2: overlap = "none": want double_buffered or scalesim`,
+				`row 3: K = "": want a whole number`, `row 3: array_h = "0"`, `row 4: array_h = 0: want 1 to `}},
+	} {
+		lines, failed := run(t, test.kind, test.text, 2)
+		text := errors.Join(failed...).Error()
+		for _, want := range test.want {
+			assert.Contains(t, text, want)
+		}
+		good := 0
+		for i, l := range lines {
+			if _, bad := l["error"]; !bad {
+				good++
+			} else {
+				assert.EqualValues(t, i+1, l["row"])
+			}
+		}
+		assert.Equal(t, test.lines, good, "%s: %v", test.kind.Name, lines)
+	}
+}
+
+func TestBadHeaders(t *testing.T) {
+	for text, want := range map[string]string{
+		"":                                     "points.csv: empty; want a line of column names: device,map,pattern,mode,n",
+		"device,map,pattern,n\n":               "points.csv:1: column mode is missing",
+		"device,map,pattern,mode,n,n\n":        "column n is there twice",
+		"device,map,pattern,mode,n,colour\n":   `no such column: "colour"`,
+		"\"device,map,pattern,mode,n,colour\n": "points.csv: ",
+	} {
+		var out bytes.Buffer
+		_, err := DRAM.Run(context.Background(), "points.csv", strings.NewReader(text), &out, 1)
+		require.ErrorContains(t, err, want)
+		require.Empty(t, out.String())
+	}
+	_, failed := run(t, &PCIe, "\ufeffgen , lanes,mps,mrrs,rcb,rcb_chunks,size_B,colour\r\n gen3,x8,256,512,64,0,64,red\r\n", 1)
+	require.Empty(t, failed, "other columns, spaces, a byte order mark and Windows line ends are fine")
+}
+
+// A line that is no CSV is one bad row; those after it run.
+func TestQuotesInTheWay(t *testing.T) {
+	lines, failed := run(t, Array(core.ArrayConfig{F32Cycles: 1}), "M,K,N,array_h,array_w\n1,2\"3,4,8,8\n8,8,8,8,8\n", 1)
+	require.Len(t, failed, 1)
+	require.ErrorContains(t, failed[0], "points.csv:2: row 1: ")
+	require.Len(t, lines, 2)
+	require.Contains(t, lines[1], "cycles")
+}
+
+// Lines come in order and are the same whatever the number of workers.
+func TestOrderOnManyWorkers(t *testing.T) {
+	text := "M,K,N,array_h,array_w,dataflow\n"
+	for i := range 300 {
+		text += fmt.Sprintf("%d,9,7,4,6,ws\n", 1+i*37%300)
+	}
+	one, _ := run(t, Array(core.ArrayConfig{F32Cycles: 1}), text, 1)
+	many, _ := run(t, Array(core.ArrayConfig{F32Cycles: 1}), text, 7)
+	require.Equal(t, one, many)
+	require.NotEqual(t, one[0], one[1])
+}
+
+func TestOrderedStops(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	seen := 0
+	err := Ordered(ctx, 1000, 2, func(i int) int { return i }, func(i, v int) error {
+		require.Equal(t, seen, v)
+		if seen++; seen == 3 {
+			cancel()
+			<-ctx.Done()
+			return ctx.Err()
+		}
+		return nil
+	})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 3, seen)
+	require.NoError(t, Ordered(context.Background(), 0, 2, func(i int) int { return i }, func(int, int) error { return errors.New("nothing") }))
+}
+
+// A convolution is counted as SCALE-Sim counts it: alexnet's first layer, and
+// one whose stride does not divide.
+func TestConvolution(t *testing.T) {
+	k := Array(core.ArrayConfig{F32Cycles: 1})
+	conv, failed := run(t, k, "ifmap_h,ifmap_w,filt_h,filt_w,channels,num_filt,stride_h,array_h,array_w,overlap\n"+
+		"224,224,11,11,3,96,4,8,8,scalesim\n8,8,3,3,4,8,2,8,8,scalesim\n2,2,3,3,4,8,2,8,8,scalesim\n", 1)
+	require.Len(t, failed, 1)
+	require.ErrorContains(t, failed[0], "row 3: filt_h")
+	gemm, failed := run(t, k, "M,K,N,array_h,array_w,overlap\n3025,363,96,8,8,scalesim\n16,36,8,8,8,scalesim\n", 1)
+	require.Empty(t, failed)
+	require.Equal(t, gemm, conv[:2])
+}
+
+func TestTiling(t *testing.T) {
+	good := "[T] N1 C16 M8 P15 Q14 S3 R3 - [O] N1 C2 M1 P1 Q2 S1 R1 - [I] N1 C8 M8 P15 Q7 S3 R3"
+	v, err := parseTiling(good)
+	require.NoError(t, err)
+	require.Equal(t, tiling{[4]int64{16, 8, 15, 14}, [4]int64{2, 1, 1, 2}, [4]int64{8, 8, 15, 7}, 9}, v)
+	lines, failed := run(t, Array(core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1}), "mapping\n"+good+"\n", 1)
+	require.Empty(t, failed)
+	require.EqualValues(t, 4*(8+9*105+14), lines[0]["cycles"], "four tiles of nine taps, 105 pixels each")
+	for bad, want := range map[string]string{
+		"C16":                                      "a tiling as [T] N1",
+		strings.Replace(good, "C2", "C1", 1):       "cover 16, not 1 of 8",
+		strings.Replace(good, "C16", "C0", 1):      "extents from 1",
+		strings.Replace(good, "S3", "S5", 1):       "the whole window, S5 R3",
+		strings.Replace(good, "C2", "C9999999", 1): "at most",
+	} {
+		_, err := parseTiling(bad)
+		require.ErrorContains(t, err, want, bad)
+	}
+}

@@ -1,0 +1,44 @@
+package batch
+
+import (
+	"github.com/presi-sim/presi/hw/mem"
+)
+
+// maxTransactions of a row.
+const maxTransactions = 100_000_000
+
+// DRAM replays traffic on memory controllers.
+var DRAM = Kind{
+	Name: "mem",
+	Header: Header{
+		Columns: []Column{
+			{Name: "device", Doc: "preset of a memory device"},
+			{Name: "map", Doc: "address map, fields from the most to the least significant"},
+			{Name: "pattern", Doc: "seq, rand, triad, stride<S> or conflict<K>, with _rd, _wr or _rw21 behind"},
+			{Name: "mode", Doc: "sat, mlp<K> or rate<P>"},
+			{Name: "n", Doc: "transactions"},
+		},
+		Ignored: []string{"sim", "tx_B", "tCK_ns", "cycles", "bw_GBps", "peak_GBps", "pct_peak", "rdlat_mean_ns",
+			"rdlat_p50_ns", "rdlat_p99_ns", "acts", "rowhit_rate"},
+	},
+	Measure: func(r *Row) any {
+		cfg := mem.Config{Device: r.Text("device"), Map: r.Text("map")}
+		pattern, mode := r.Text("pattern"), r.Text("mode")
+		for _, fault := range cfg.Validate() {
+			r.Fault(fault, nil)
+		}
+		if _, err := mem.ParsePattern(pattern); err != nil {
+			r.Bad("pattern", "a pattern: %v", err)
+		}
+		if _, err := mem.ParseMode(mode); err != nil {
+			r.Bad("mode", "a mode: %v", err)
+		}
+		n := r.Int("n", 1, maxTransactions)
+		if r.Err() != nil {
+			return nil
+		}
+		m, err := mem.Replay(cfg, pattern, mode, n)
+		r.Fault(err, nil)
+		return m
+	},
+}

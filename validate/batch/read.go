@@ -1,0 +1,118 @@
+// Package batch runs tables of points: a CSV row in, a line of JSON out, in
+// order, on several processors. A row that is wrong says where and why, and the
+// others run.
+package batch
+
+import (
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// Column is one column of a batch.
+type Column struct {
+	Name     string
+	Optional bool
+	Doc      string
+}
+
+// Header is what a batch may have for columns.
+type Header struct {
+	Columns []Column
+	// Ignored are columns of reference files that say nothing here.
+	Ignored []string
+	// AnyOther ignores whatever else there is.
+	AnyOther bool
+}
+
+// Read reads a CSV file whose first line names its columns. The error is of the
+// file as a whole: no header, or one with columns that are missing, twice there
+// or unknown. Mistakes of a row are in the row.
+func (h *Header) Read(file string, r io.Reader) ([]*Row, error) {
+	c := csv.NewReader(r)
+	c.FieldsPerRecord = -1
+	names, err := c.Read()
+	if errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("%s: empty; want a line of column names: %s", file, h.list())
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", file, err)
+	}
+	for i := range names {
+		names[i] = strings.TrimSpace(strings.TrimPrefix(names[i], "\ufeff"))
+	}
+	if err := h.check(file, names); err != nil {
+		return nil, err
+	}
+	return h.rows(file, c, names)
+}
+
+func (h *Header) rows(file string, c *csv.Reader, names []string) (rows []*Row, err error) {
+	at := map[string]int{}
+	for i, n := range names {
+		at[n] = i
+	}
+	for {
+		fields, err := c.Read()
+		if errors.Is(err, io.EOF) {
+			return rows, nil
+		}
+		row := &Row{File: file, Number: len(rows) + 1, fields: fields, at: at}
+		var syntax *csv.ParseError
+		switch {
+		case errors.As(err, &syntax):
+			row.Line = syntax.StartLine
+			row.faults = append(row.faults, row.errorf("%v in column %d", syntax.Err, syntax.Column))
+		case err != nil:
+			return rows, fmt.Errorf("%s: %w", file, err)
+		default:
+			row.Line, _ = c.FieldPos(0)
+			if len(fields) != len(names) {
+				row.faults = append(row.faults, row.errorf("%d fields; the header has %d columns", len(fields), len(names)))
+			}
+		}
+		rows = append(rows, row)
+	}
+}
+
+// check holds the header against the columns.
+func (h *Header) check(file string, names []string) error {
+	var faults []error
+	bad := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf(file+":1: "+format, args...))
+	}
+	for i, n := range names {
+		switch {
+		case slices.Contains(names[:i], n):
+			bad("column %s is there twice", n)
+		case !h.knows(n) && !h.AnyOther && !slices.Contains(h.Ignored, n):
+			bad("no such column: %q; there are %s", n, h.list())
+		}
+	}
+	for _, c := range h.Columns {
+		if !c.Optional && !slices.Contains(names, c.Name) {
+			bad("column %s is missing; want %s", c.Name, h.list())
+		}
+	}
+	return errors.Join(faults...)
+}
+
+func (h *Header) knows(name string) bool {
+	return slices.ContainsFunc(h.Columns, func(c Column) bool { return c.Name == name })
+}
+
+// list names the columns, optional ones in brackets.
+func (h *Header) list() string {
+	var out []string
+	for _, c := range h.Columns {
+		if c.Optional {
+			out = append(out, "["+c.Name+"]")
+		} else {
+			out = append(out, c.Name)
+		}
+	}
+	return strings.Join(out, ",")
+}

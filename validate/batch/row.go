@@ -1,0 +1,104 @@
+package batch
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"github.com/presi-sim/presi/hw"
+)
+
+// Row is one line of a batch. Its readers collect what is wrong; Err has it all.
+type Row struct {
+	File   string
+	Line   int // in the file
+	Number int // from 1, without the header
+
+	fields []string
+	at     map[string]int
+	faults []error
+}
+
+// Err returns everything that is wrong with the row, nil if nothing is.
+func (r *Row) Err() error { return errors.Join(r.faults...) }
+
+func (r *Row) errorf(format string, args ...any) error {
+	return fmt.Errorf("%s:%d: row %d: "+format, append([]any{r.File, r.Line, r.Number}, args...)...)
+}
+
+// Bad notes that a column's value is wrong and says what would be right.
+func (r *Row) Bad(column, want string, args ...any) {
+	r.faults = append(r.faults, r.errorf("%s = %q: want %s", column, r.Text(column), fmt.Sprintf(want, args...)))
+}
+
+// Fault notes an error of the block that the row is for. Mistakes in its
+// configuration are renamed after the columns: a key "pcie.mps" is the column
+// mps, unless columns has another name for it.
+func (r *Row) Fault(err error, columns map[string]string) {
+	if err == nil {
+		return
+	}
+	if all, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, e := range all.Unwrap() {
+			r.Fault(e, columns)
+		}
+		return
+	}
+	var c *hw.ConfigFault
+	if !errors.As(err, &c) {
+		r.faults = append(r.faults, r.errorf("%w", err))
+		return
+	}
+	key := c.Key[strings.LastIndex(c.Key, ".")+1:]
+	if name, ok := columns[c.Key]; ok {
+		key = name
+	}
+	r.faults = append(r.faults, r.errorf("%s = %v: want %s", key, c.Found, c.Want))
+}
+
+// Has reports whether the row has a value in a column.
+func (r *Row) Has(column string) bool { return r.Text(column) != "" }
+
+// Text returns a column's text, "" where there is none.
+func (r *Row) Text(column string) string {
+	i, ok := r.at[column]
+	if !ok || i >= len(r.fields) {
+		return ""
+	}
+	return strings.TrimSpace(r.fields[i])
+}
+
+// Int returns a whole number from low to high. Without a value it returns 0
+// and notes that there is none.
+func (r *Row) Int(column string, low, high int64) int64 {
+	return r.prefixed(column, "", low, high)
+}
+
+// Or is Int for a column that may be left out.
+func (r *Row) Or(column string, without, low, high int64) int64 {
+	if !r.Has(column) {
+		return without
+	}
+	return r.Int(column, low, high)
+}
+
+// prefixed is Int for text that may begin with a word, as "gen3".
+func (r *Row) prefixed(column, prefix string, low, high int64) int64 {
+	v, err := strconv.ParseInt(strings.TrimPrefix(r.Text(column), prefix), 10, 64)
+	if err != nil || v < low || v > high {
+		r.Bad(column, "a whole number from %d to %d", low, high)
+		return 0
+	}
+	return v
+}
+
+// Float returns a positive number.
+func (r *Row) Float(column string) float64 {
+	v, err := strconv.ParseFloat(r.Text(column), 64)
+	if err != nil || !(v > 0) || v > 1e18 {
+		r.Bad(column, "a number above 0")
+		return 0
+	}
+	return v
+}

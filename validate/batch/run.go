@@ -1,0 +1,94 @@
+package batch
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"runtime"
+)
+
+// Kind is a kind of batch: its columns and what a row of them comes to. Measure
+// is called on several goroutines, each with a row of its own; mistakes that it
+// finds in the row it notes there.
+type Kind struct {
+	Name string
+	Header
+	Measure func(*Row) any
+}
+
+// Run reads a batch and writes a line of JSON a row, in order: what was
+// measured, or {"row": …, "error": …}. failed are the errors of rows; err is of
+// the batch as a whole. workers 0 means as many as there are processors.
+func (k *Kind) Run(ctx context.Context, file string, in io.Reader, out io.Writer, workers int) (failed []error, err error) {
+	rows, err := k.Read(file, in)
+	if err != nil {
+		return nil, err
+	}
+	enc := json.NewEncoder(out)
+	enc.SetEscapeHTML(false)
+	err = Ordered(ctx, len(rows), workers, func(i int) any { return k.row(rows[i]) }, func(i int, line any) error {
+		if e := rows[i].Err(); e != nil {
+			failed = append(failed, e)
+			line = rowError{rows[i].Number, e.Error()}
+		}
+		return enc.Encode(line)
+	})
+	return failed, err
+}
+
+// rowError is the line of a row that cannot be measured.
+type rowError struct {
+	Row   int    `json:"row"`
+	Error string `json:"error"`
+}
+
+func (k *Kind) row(r *Row) any {
+	if r.Err() != nil {
+		return nil
+	}
+	return k.Measure(r)
+}
+
+// Ordered calls work for 0 to n−1 on several goroutines and gives what it
+// returns to each in order, on the caller's goroutine, as soon as its turn has
+// come. It ends with the context's error, or with the first of each.
+func Ordered[T any](ctx context.Context, n, workers int, work func(int) T, each func(int, T) error) error {
+	if workers <= 0 {
+		workers = runtime.GOMAXPROCS(0)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	results := make([]chan T, n)
+	for i := range results {
+		results[i] = make(chan T, 1)
+	}
+	next := make(chan int)
+	go func() {
+		defer close(next)
+		for i := range n {
+			select {
+			case next <- i:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	for range min(workers, n) {
+		go func() {
+			for i := range next {
+				results[i] <- work(i)
+			}
+		}()
+	}
+	for i := range results {
+		select {
+		case v := <-results[i]:
+			if err := each(i, v); err != nil {
+				return err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return nil
+}

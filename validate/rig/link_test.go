@@ -1,0 +1,82 @@
+package rig
+
+import (
+	"errors"
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/pcie"
+	"github.com/presi-sim/presi/sim"
+)
+
+func link(size sim.Bytes) Link {
+	c := pcie.DefaultConfig()
+	c.Tags = pcie.Unlimited
+	return Link{Config: c, Size: size}
+}
+
+// The engine saturates the link as the link's own generator does, which knows
+// nothing of an engine.
+func TestEngineSaturatesTheLink(t *testing.T) {
+	for _, gen := range []int{2, 3, 5} {
+		for _, lanes := range []int{1, 16} {
+			for _, size := range []sim.Bytes{8, 64, 513, 4096, 65536, 300_000} {
+				l := link(size)
+				l.Generation, l.Lanes = gen, lanes
+				got, err := l.Measure()
+				require.NoError(t, err)
+				want, err := pcie.Measure(pcie.Row{Generation: gen, Lanes: lanes, MPS: l.MPS, MRRS: l.MRRS, RCB: l.RCB, Size: size})
+				require.NoError(t, err)
+				assert.InEpsilon(t, want.WriteGbps, got.WriteGbps, 0.005, "gen%d x%d %v", gen, lanes, size)
+				assert.InEpsilon(t, want.ReadGbps, got.ReadGbps, 0.005, "gen%d x%d %v", gen, lanes, size)
+				assert.InEpsilon(t, want.BothGbps, got.BothGbps, 0.015, "gen%d x%d %v", gen, lanes, size)
+				assert.InDelta(t, float64(want.ReadLatency)/1000, got.ReadLatencyNs, 0.001, "gen%d x%d %v", gen, lanes, size)
+			}
+		}
+	}
+}
+
+// A round trip that is asked for is what one read takes, and what tags divide.
+func TestRoundTripAndTags(t *testing.T) {
+	l := link(512)
+	l.RoundTrip, l.Tags = 900*sim.Nanosecond, 16
+	m, err := l.Measure()
+	require.NoError(t, err)
+	assert.InDelta(t, 900, m.ReadLatencyNs, 0.01)
+	assert.InEpsilon(t, 16*512*8/900.0, m.ReadGbps, 0.02)
+
+	l.Size = 2048 // four requests of MRRS, each a tag; 16 of them per round trip still
+	m, err = l.Measure()
+	require.NoError(t, err)
+	assert.InEpsilon(t, 16*512*8/900.0, m.ReadGbps, 0.05)
+	l.RoundTrip = 0
+	slow := l
+	slow.Latency *= 3
+	a, err := l.Measure()
+	require.NoError(t, err)
+	b, err := slow.Measure()
+	require.NoError(t, err)
+	assert.Less(t, b.ReadGbps, a.ReadGbps)
+	assert.InEpsilon(t, a.WriteGbps, b.WriteGbps, 0.001, "posted writes do not wait for the round trip")
+}
+
+func TestBadPoints(t *testing.T) {
+	l := link(0)
+	l.Lanes, l.MPS = 3, 100
+	_, err := l.Measure()
+	var fault *hw.ConfigFault
+	require.ErrorAs(t, err, &fault)
+	for _, key := range []string{"pcie.size_B", "pcie.lanes", "pcie.mps"} {
+		assert.ErrorContains(t, err, key)
+	}
+	l = link(4096)
+	l.RoundTrip = 10 * sim.Nanosecond
+	_, err = l.Measure()
+	require.True(t, errors.As(err, &fault))
+	assert.Equal(t, "pcie.rtt_ns", fault.Key)
+	assert.False(t, math.IsNaN(float64(fault.Found.(sim.Time))))
+}

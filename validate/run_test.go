@@ -1,0 +1,83 @@
+package validate
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/validate/refs"
+)
+
+// Every target holds on the shipped references. Those of the folder that
+// PRESI_REFS names are held besides.
+func TestTargets(t *testing.T) {
+	files, err := refs.In(os.Getenv("PRESI_REFS"))
+	require.NoError(t, err)
+	tables, err := Run(context.Background(), Options{Refs: files})
+	require.NoError(t, err)
+	require.GreaterOrEqual(t, len(tables), 19)
+	gated := 0
+	for _, x := range tables {
+		t.Logf("%-50s %5d points: mean %.3f %%, p90 %.3f %%, worst %.3f %% (%s)", x.Name, x.Points, x.MeanPct, x.P90Pct, x.WorstPct, x.WorstPoint)
+		assert.True(t, x.Pass, "%s: mean %.3f %%, p90 %.3f %%, worst %.3f %% at %s, R² %.4f; want %s",
+			x.Name, x.MeanPct, x.P90Pct, x.WorstPct, x.WorstPoint, x.R2, x.Target)
+		assert.Positive(t, x.Points, x.Name)
+		if x.Target != "" {
+			gated++
+		}
+	}
+	assert.GreaterOrEqual(t, gated, 16)
+}
+
+// folder returns references of a folder with one file.
+func folder(t *testing.T, name, text string) refs.Files {
+	dir := t.TempDir()
+	path := filepath.Join(dir, name)
+	require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o777))
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
+	files, err := refs.In(dir)
+	require.NoError(t, err)
+	return files
+}
+
+// A reference that says something else than the model is found: its worst point
+// is named, and its target does not hold.
+func TestWrongReferenceIsFound(t *testing.T) {
+	shipped, err := refs.In("")
+	require.NoError(t, err)
+	text, err := shipped.Read("systolic/scalesim.csv")
+	require.NoError(t, err)
+	o := Options{Refs: folder(t, "systolic/scalesim.csv", strings.Replace(string(text), "1976831", "1976832", 1))}
+	tables, err := scaleSimTables(context.Background(), &o)
+	require.NoError(t, err)
+	require.Equal(t, 128, tables[0].Points)
+	require.False(t, tables[0].Pass)
+	require.Equal(t, "alexnet Conv3 8x8 ws", tables[0].WorstPoint)
+	require.InDelta(t, 100/1976832.0, tables[0].WorstPct, 1e-9)
+
+	o.Refs = folder(t, "iommu/08_registers.jsonl.gz",
+		`{"name":"odd","caps":"0x10","fctl":"0x0","ops":[{"op":"reg_read","off":0,"size":8,"expect":{"val":"0x11"}}]}`+"\n"+
+			`{"name":"even","caps":"0x10","fctl":"0x0","ops":[{"op":"reg_read","off":0,"size":8,"expect":{"val":"0x10"}}]}`)
+	tables, err = iommuTables(context.Background(), &o)
+	require.NoError(t, err)
+	last := tables[len(tables)-1]
+	require.Equal(t, Table{Name: "IOMMU scenarios 08_registers", Source: last.Source, Points: 2, MeanPct: 50, P90Pct: 100, WorstPct: 100,
+		WorstPoint: "odd", Target: "worst ≤ 0 %"}, last)
+}
+
+// A reference that cannot be read is an error with its file and line.
+func TestBrokenReference(t *testing.T) {
+	o := Options{Refs: folder(t, "systolic/scalesim.csv", "M,K,N,array_h,array_w,dataflow,compute_cycles\n8,8,8,8,8,xs,5\n")}
+	_, err := scaleSimTables(context.Background(), &o)
+	require.ErrorContains(t, err, `systolic/scalesim.csv:2: row 1: dataflow = "xs"`)
+	o.Refs = folder(t, "iommu/01_ddt.jsonl.gz", "{")
+	_, err = iommuTables(context.Background(), &o)
+	require.ErrorContains(t, err, "iommu/01_ddt.jsonl.gz: ")
+	_, err = refs.In(filepath.Join(t.TempDir(), "nowhere"))
+	require.ErrorIs(t, err, os.ErrNotExist)
+}
