@@ -40,10 +40,10 @@ func (r *run) program() (err error) {
 	if err := r.place(); err != nil {
 		return err
 	}
-	if err := r.uploadWeights(); err != nil {
+	if err := r.lower(); err != nil {
 		return err
 	}
-	if err := r.lower(); err != nil {
+	if err := r.uploadWeights(); err != nil {
 		return err
 	}
 	r.setup = r.sys.Engine.Now() - began
@@ -100,6 +100,7 @@ func (r *run) lower() error {
 		if err != nil {
 			return err
 		}
+		r.layout(&r.g.Ops[i], workload.Panels(kernels))
 		c := p.queue.Commands()
 		c.Kernels(kernels, 0)
 		if err := c.Err(); err != nil {

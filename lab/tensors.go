@@ -32,8 +32,11 @@ type spot struct {
 func (s spot) addr() uint64 { return s.in.Addr + uint64(s.at) }
 
 // place is a tensor's home on the device and, for what the host fills or reads,
-// its copy in host memory.
-type place struct{ device, host spot }
+// its copy in host memory. Weights may lie in panels of some columns.
+type place struct {
+	device, host spot
+	cols, panels int // 0: row by row
+}
 
 // tensorAlign is where tensors begin: at a multiple of a memory's row segment,
 // so that neighbours share none.
@@ -62,16 +65,16 @@ func (r *run) place() (err error) {
 		t, at := &r.g.Tensors[i], &p.places[i]
 		switch {
 		case constant(t): // at the same offset on both sides: one copy for all
-			*at = place{p.weights.add(t), p.staging.add(t)}
+			at.device, at.host = p.weights.add(t), p.staging.add(t)
 		case t.Role == workload.Activation:
 			at.device = p.state.add(t)
 		case t.Role != workload.Cache:
-			*at = place{p.state.add(t), p.io.add(t)}
+			at.device, at.host = p.state.add(t), p.io.add(t)
 		}
 	}
 	for i := range r.g.Tensors {
 		if t := &r.g.Tensors[i]; t.Role == workload.Cache {
-			p.places[i] = place{p.state.add(t), p.staging.add(t)}
+			p.places[i].device, p.places[i].host = p.state.add(t), p.staging.add(t)
 		}
 	}
 	for _, b := range []struct {
@@ -157,8 +160,28 @@ func (r *run) uploadCaches() error {
 
 // stage writes a tensor's contents into host memory, if they matter.
 func (r *run) stage(id workload.TensorID) {
-	if t := r.g.Tensor(id); r.wanted(&t) {
+	t, home := r.g.Tensor(id), &r.p.places[id]
+	switch {
+	case !r.wanted(&t):
+	case home.panels > 0:
+		plain := make([]byte, t.Bytes())
+		workload.Fill(t, r.o.Seed, plain)
+		workload.PackPanels(r.staged(id), plain, home.cols, home.panels, t.DType.Size())
+	default:
 		workload.Fill(t, r.o.Seed, r.staged(id))
+	}
+}
+
+// layout notes how an operator's weights are to be stored.
+func (r *run) layout(o *workload.Op, panels int) {
+	switch {
+	case panels == 0:
+	case o.Gemm != nil:
+		home := &r.p.places[o.Gemm.B.Tensor]
+		home.cols, home.panels = o.Gemm.N, panels
+	case o.Conv != nil:
+		home := &r.p.places[o.Conv.F]
+		home.cols, home.panels = o.Conv.K, panels
 	}
 }
 

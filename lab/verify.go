@@ -199,7 +199,7 @@ func (v *verifier) pool(o *workload.Op) float64 {
 // fills rows [lo, hi) of want.
 var rowRefs = map[workload.Kind]func(v *verifier, r *workload.Rows, want []float64, x, y []float32, lo, hi int){
 	workload.KindSoftmax: func(_ *verifier, r *workload.Rows, want []float64, x, _ []float32, lo, hi int) {
-		ref.Softmax(want, x, r.Cols, float64(r.Scale), func(int) int { return r.Valid }, lo, hi)
+		ref.Softmax(want, x, r.Cols, float64(r.Scale), r.Columns, lo, hi)
 	},
 	workload.KindLayerNorm: func(v *verifier, r *workload.Rows, want []float64, x, _ []float32, lo, hi int) {
 		ref.LayerNorm(want, x, v.values(r.Gamma), v.values(r.Beta), float64(r.Eps), lo, hi)
@@ -274,9 +274,14 @@ func (v *verifier) gather(r *workload.Rows) float64 {
 func (r *run) peek(id workload.TensorID, base map[*regionBuffer]uint64) []byte {
 	t := r.g.Tensor(id)
 	out := make([]byte, t.Bytes())
-	home := r.p.places[id].device
-	r.sys.Device.Memory().Peek(base[home.in]+uint64(home.at), out)
-	return out
+	home := &r.p.places[id]
+	r.sys.Device.Memory().Peek(base[home.device.in]+uint64(home.device.at), out)
+	if home.panels == 0 {
+		return out
+	}
+	plain := make([]byte, len(out))
+	workload.UnpackPanels(plain, out, home.cols, home.panels, t.DType.Size())
+	return plain
 }
 
 // verify holds every operator of the last inference against reference loops.

@@ -82,13 +82,14 @@ func (l *lowering) op(o *Op) ([]abi.Kernel, error) {
 
 func (l *lowering) gemm(g *Gemm) ([]abi.Kernel, error) {
 	return l.lib.Gemm(&rt.Gemm{Outer: g.Batch[0], Batch: g.Batch[1], M: g.M, N: g.N, K: g.K,
-		A: l.view(g.A), B: l.view(g.B), C: l.view(g.C), TransB: g.TransB, Epilogue: l.epilogue(&g.Epilogue)})
+		A: l.view(g.A), B: l.view(g.B), C: l.view(g.C), TransB: g.TransB, FreeB: l.g.freeLayout(g.B.Tensor),
+		Epilogue: l.epilogue(&g.Epilogue)})
 }
 
 func (l *lowering) conv(c *Conv) ([]abi.Kernel, error) {
 	return l.lib.Conv(&rt.Conv{
 		Image:    rt.Image{N: c.N, H: c.H, W: c.W, C: c.C, K: c.K, P: c.P, Q: c.Q, R: c.R, S: c.S, Stride: c.Stride, Pad: c.Pad},
-		Dilation: c.Dilation, Groups: c.Groups, X: l.whole(c.X), F: l.whole(c.F), Y: l.whole(c.Y),
+		Dilation: c.Dilation, Groups: c.Groups, X: l.whole(c.X), F: l.whole(c.F), Y: l.whole(c.Y), FreeF: l.g.freeLayout(c.F),
 		Epilogue: l.epilogue(&c.Epilogue)})
 }
 
@@ -118,11 +119,69 @@ func (l *lowering) rows(r *Rows, kind Kind) *rt.Vector {
 	case KindReduce:
 		v.Op = reductions[r.By]
 	case KindSoftmax:
-		v.Param, v.Valid = r.Scale, r.Valid
+		v.Param, v.Valid, v.ValidStep, v.Period = r.Scale, r.Valid, r.ValidStep, r.Period
 	case KindLayerNorm, KindRMSNorm:
 		v.Param = r.Eps
 	case KindGather:
 		v.TableRows, _ = l.g.Tensor(r.X.Tensor).Matrix()
 	}
 	return v
+}
+
+// freeLayout reports that a tensor is read by one operator alone, as its whole
+// matrix of weights: its layout in memory is then whatever loads best.
+func (g *Graph) freeLayout(id TensorID) bool {
+	if g.Tensors[id].Role != Weight {
+		return false
+	}
+	readers := 0
+	for i := range g.Ops {
+		o := &g.Ops[i]
+		for _, r := range o.Reads() {
+			if r != id {
+				continue
+			}
+			if readers++; o.Gemm != nil && !o.Gemm.plainB(g) {
+				return false
+			}
+		}
+	}
+	return readers == 1
+}
+
+// plainB reports that B is its whole tensor, row by row.
+func (m *Gemm) plainB(g *Graph) bool {
+	return !m.TransB && m.B.Offset == 0 && m.B.RowStride == m.N && m.B.BatchStride == [2]int{} &&
+		g.Tensors[m.B.Tensor].Elems() == int64(m.K)*int64(m.N)
+}
+
+// Panels returns how many columns a panel of weights has where a kernel wants
+// them stored in panels (abi.KernelPanels), 0 where they lie row by row.
+func Panels(kernels []abi.Kernel) int {
+	for i := range kernels {
+		if k := &kernels[i]; k.Flags&abi.KernelPanels != 0 {
+			return int(k.Tile[abi.TileN])
+		}
+	}
+	return 0
+}
+
+// PackPanels reorders a row-by-row matrix of cols columns, of size bytes an
+// element, into panels of width columns; Unpack undoes it.
+func PackPanels(dst, src []byte, cols, width, size int) { panels(dst, src, cols, width, size, false) }
+
+// UnpackPanels is the inverse of PackPanels.
+func UnpackPanels(dst, src []byte, cols, width, size int) { panels(dst, src, cols, width, size, true) }
+
+func panels(dst, src []byte, cols, width, size int, undo bool) {
+	rows, run := len(src)/(cols*size), width*size
+	for p := range cols / width {
+		for r := range rows {
+			packed, plain := (p*rows+r)*run, (r*cols+p*width)*size
+			if undo {
+				packed, plain = plain, packed
+			}
+			copy(dst[packed:packed+run], src[plain:plain+run])
+		}
+	}
 }

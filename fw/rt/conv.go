@@ -20,6 +20,7 @@ type Conv struct {
 	Dilation [2]int // 0: 1
 	Groups   int    // 0: 1
 	X, F, Y  Tensor
+	FreeF    bool // as Gemm.FreeB, of the K = R·S·C rows of F; not with groups
 	Epilogue
 }
 
@@ -78,7 +79,7 @@ func (c *Conv) pointwise() (Gemm, bool) {
 		c.P != c.H || c.Q != c.W || pixels > maxExtent {
 		return Gemm{}, false
 	}
-	g := Gemm{M: int(pixels), N: c.K, K: c.C, Epilogue: c.Epilogue}
+	g := Gemm{M: int(pixels), N: c.K, K: c.C, FreeB: c.FreeF, Epilogue: c.Epilogue}
 	view := func(t Tensor, cols int) Tensor {
 		return Tensor{Addr: t.Addr, Type: t.Type, Scale: t.Scale, Row: uint64(cols) * uint64(t.size())}
 	}
@@ -124,6 +125,7 @@ func (c *Conv) geometry() product {
 		cg: int64(c.C / c.Groups), groups: int64(c.Groups), r: int64(c.R), s: int64(c.S),
 		sh: int64(c.Stride[0]), sw: int64(c.Stride[1]), dh: int64(c.Dilation[0]), dw: int64(c.Dilation[1]),
 		tightIn: true, tightW: true, tightOut: true, shared: true}
+	p.free = c.FreeF && c.Groups == 1
 	c.describe(&p, &c.X, &c.Y)
 	return p
 }

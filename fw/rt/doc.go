@@ -36,8 +36,9 @@
 // descriptor everywhere. See DEVIATIONS.md for what the estimate leaves out.
 //
 // Weights are stored as networks have them, [K, N] row by row: a tile narrower
-// than N is loaded in runs of its width. Descriptors have no packed layout; the
-// estimate charges the short runs, so the mapper prefers tiles of whole rows.
+// than N is loaded in runs of its width, and the estimate charges the short runs.
+// A program that lets the mapper choose (FreeB, FreeF) stores them as the
+// descriptor then says: in panels of a tile's columns (abi.KernelPanels).
 //
 // # Errors
 //

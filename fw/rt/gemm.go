@@ -22,6 +22,9 @@ type Gemm struct {
 	M, N, K      int
 	A, B, C      Tensor
 	TransB       bool
+	// FreeB says that the program stores B as the kernel's KernelPanels asks:
+	// the mapper then chooses what loads best. B has no gaps and no batches.
+	FreeB bool
 	Epilogue
 }
 
@@ -212,6 +215,7 @@ func (g *Gemm) geometry() product {
 		tightIn: m == 1 || g.A.Row == uint64(k*g.A.size()), tightOut: m == 1 || g.C.Row == uint64(n*g.C.size()),
 		tightW: rows == 1 || g.B.Row == uint64(width*g.B.size()),
 		shared: (g.Outer == 1 || g.B.Batch[0] == 0) && (g.Batch == 1 || g.B.Batch[1] == 0)}
+	p.free = g.FreeB && p.shared && p.tightW && !g.TransB
 	g.describe(&p, &g.A, &g.C)
 	return p
 }

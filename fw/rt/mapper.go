@@ -37,6 +37,7 @@ type product struct {
 	shared          bool // one matrix of weights for all batches
 	tightIn, tightW bool // rows follow each other without gaps
 	tightOut        bool
+	free            bool // the layout of the weights is the mapper's to choose
 	act             uint8
 }
 
@@ -55,6 +56,7 @@ func (p *product) unit() int64 {
 type mapping struct {
 	tile         tile
 	order, split uint8
+	panels       bool // weights in panels of tile.n columns
 	slots        [abi.NumOperands]int64
 	slot         [abi.NumOperands]int64 // bytes; 0: no such operand
 	cycles       int64                  // estimated
@@ -67,6 +69,10 @@ type tile struct{ m, n, k, w int64 }
 func (g *mapping) put(k *abi.Kernel) {
 	k.Order, k.Split = g.order, g.split
 	k.Tile = [6]uint32{uint32(g.tile.m), uint32(g.tile.n), uint32(g.tile.k), uint32(g.tile.w)}
+	if g.panels {
+		k.Flags |= abi.KernelPanels
+		k.Operands[abi.OperandWeights].RowStride = uint64(g.tile.n) * uint64(k.InType.Size())
+	}
 	base := int64(0)
 	for i, size := range g.slot {
 		k.Buffers[i], k.Spad[i] = 0, 0

@@ -142,7 +142,7 @@ func around(v, unit, top int64) [3]int64 {
 func (s *searcher) keep(cycles int64) {
 	if !s.found || cycles < s.best.cycles {
 		s.found = true
-		s.best = mapping{s.tile, s.order, s.split, s.slots, s.slot, cycles}
+		s.best = mapping{s.tile, s.order, s.split, s.panels(), s.slots, s.slot, cycles}
 	}
 }
 

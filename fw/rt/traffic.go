@@ -1,5 +1,7 @@
 package rt
 
+import "github.com/presi-sim/presi/hw/abi"
+
 // loads is how often each input and each weight is read from memory.
 func (l *plan) loads() (input, weights int64) {
 	input, weights = l.q, l.q
@@ -69,9 +71,29 @@ func (l *plan) inputRun() int64 {
 	return satMul(min(ih, p.h), min(iw, p.w), size)
 }
 
+// panels reports that weights can be stored in panels of a tile's columns, so
+// that a tile is one run, and are not so anyway.
+func (l *plan) panels() bool {
+	p, n := l.p, l.tile.n
+	if !p.free || n >= p.f || p.f%n != 0 {
+		return false
+	}
+	if l.split == abi.SplitN {
+		for i := range l.m.cores {
+			if i*p.f/l.m.cores%n != 0 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
 // weightRun is likewise of the weights.
 func (l *plan) weightRun() int64 {
 	p, t := l.p, l.tile
+	if l.panels() {
+		return satMul(t.n, t.k, p.in)
+	}
 	row, rows, whole := t.n, t.k, p.f
 	if p.transB {
 		row, rows, whole = t.k, t.n, p.cg

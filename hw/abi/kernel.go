@@ -19,7 +19,8 @@ const (
 	KernelBias     = 1 << 1 // add Bias[col], float32
 	KernelColScale = 1 << 2 // multiply by ColScale[col], float32, instead of Scale
 	KernelResidual = 1 << 3 // add operand 3, of the output's type and shape
-	kernelFlags    = 1<<4 - 1
+	KernelPanels   = 1 << 4 // operand 1 is stored in panels of Tile[TileN] columns, see Operand
+	kernelFlags    = 1<<5 - 1
 )
 
 // Dataflows of the array.
@@ -125,6 +126,12 @@ const (
 // Operand is a tensor in the context's address space. Innermost elements are
 // contiguous; RowStride leads from row to row (CONV: image row to image row),
 // BatchStride from batch to batch (CONV: image to image), in bytes.
+//
+// With KernelPanels the K×N matrix of weights (CONV: K = R·S·C rows) is stored
+// as panels of TileN columns, one behind the other: each has all K rows of its
+// columns, RowStride = TileN elements apart, so that a tile is one run of memory.
+// TileN divides N and every core's share of it; there is one matrix for all
+// batches, no transposition and no groups.
 type Operand struct {
 	Addr, RowStride, BatchStride uint64
 }

@@ -59,10 +59,33 @@ func (p *plan) check(desc []byte, cfg *Config, cores int64) abi.Status {
 	if p.k.Kind == abi.KernelProgram {
 		return p.program()
 	}
-	if !p.geometry() || !p.sizes() || !p.splits(cores) || !p.fits(int64(cfg.Scratchpad.Size)) || !p.reaches() || !p.bounded(cfg) {
+	if !p.geometry() || !p.sizes() || !p.splits(cores) || !p.panelled(cores) || !p.fits(int64(cfg.Scratchpad.Size)) || !p.reaches() || !p.bounded(cfg) {
 		return abi.StatusBadDescriptor
 	}
 	return abi.StatusOK
+}
+
+// panels reports weights stored in panels of tile columns.
+func (p *plan) panels() bool { return p.k.Flags&abi.KernelPanels != 0 }
+
+// panelled checks what panels demand: every tile is one panel of one matrix.
+func (p *plan) panelled(cores int64) bool {
+	if !p.panels() {
+		return true
+	}
+	o := &p.k.Operands[abi.OperandWeights]
+	if p.groups != 1 || p.k.Flags&abi.KernelTransB != 0 || p.f%p.tn != 0 || o.RowStride != uint64(p.tn*p.in) ||
+		o.BatchStride != 0 || p.k.Kind == abi.KernelGEMM && p.k.Dims[abi.DimOuterStride+abi.OperandWeights] != 0 {
+		return false
+	}
+	if p.k.Split == abi.SplitN {
+		for i := range cores {
+			if lo, _ := share(i, cores, p.f); lo%p.tn != 0 {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // program checks a PROGRAM's descriptor; the micro-operations come later.
@@ -82,7 +105,8 @@ func (p *plan) geometry() bool {
 	p.in, p.out = int64(k.InType.Size()), int64(k.OutType.Size())
 	p.bias, p.scale = k.Flags&abi.KernelBias != 0, k.Flags&abi.KernelColScale != 0
 	if k.Bias != 0 && !p.bias || k.ColScale != 0 && !p.scale ||
-		k.Flags&abi.KernelTransB != 0 && k.Kind != abi.KernelGEMM {
+		k.Flags&abi.KernelTransB != 0 && k.Kind != abi.KernelGEMM ||
+		p.panels() && k.Kind != abi.KernelGEMM && k.Kind != abi.KernelConv {
 		return false
 	}
 	switch {

@@ -80,6 +80,9 @@ func (p *plan) inside(o *steps, rows, pixels int64) bool {
 func (p *plan) reachWeights() bool {
 	o, k := &p.op[1], &p.k
 	switch {
+	case p.panels():
+		o.pixel = o.row
+		return p.inside(o, p.r*p.s*p.cg*(p.f/p.tn), 1)
 	case k.Kind == abi.KernelConv:
 		o.batch = 0 // one set of filters for all images
 		if o.row == 0 {

@@ -229,10 +229,15 @@ func (g *productExpander) loadWeights(c *core, k, ks int64) int64 {
 	o, n := c.load.queue.push()
 	o.after(abi.UnitArray, g.weights.used[slot])
 	base := in.addr + uint64(t.o)*in.outer + uint64(t.b)*in.batch
-	if p.k.Flags&abi.KernelTransB != 0 {
+	switch {
+	case p.panels():
+		panel := uint64(p.r*p.s*p.cg) * in.row
+		o.transfer = transfer{addr: base + uint64(t.n/p.tn)*panel + uint64(k)*in.row, planes: p.r * p.s, rows: ks,
+			rowBytes: t.ns * p.in, rowStride: in.row, planeStride: uint64(p.cg) * in.row}
+	case p.k.Flags&abi.KernelTransB != 0:
 		o.transfer = transfer{addr: base + uint64(t.n)*in.row + uint64(k*p.in), planes: 1, rows: t.ns,
 			rowBytes: ks * p.in, rowStride: in.row}
-	} else {
+	default:
 		o.transfer = transfer{addr: base + uint64(k)*in.row + uint64(t.n*p.in), planes: p.r * p.s, rows: ks,
 			rowBytes: t.ns * p.in, rowStride: in.row, planeStride: uint64(p.cg) * in.row}
 	}
