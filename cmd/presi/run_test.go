@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -113,8 +115,29 @@ func TestOutcomeOfARun(t *testing.T) {
 	assert.Equal(t, 130, exitCode(outcome(nil, lab.ErrInterrupted)))
 }
 
-func TestVerboseRunLogsTheDriver(t *testing.T) {
-	quiet, loud := in(t, gemm+"--timing-only"), in(t, gemm+"--timing-only -v")
-	assert.Empty(t, quiet.err)
-	assert.Equal(t, 0, loud.code)
+func TestVerboseRunPrintsTheDriversMessages(t *testing.T) {
+	var stderr bytes.Buffer
+	a := &app{err: &stderr}
+	zero, text := uint64(0), ""
+	f := &runFlags{machine: machineFlags{name: "tiny"}, workload: workloadFlags{&zero, &text}, name: "gemm:8x8x8", workers: &zero, seed: &zero}
+	o, err := f.options(a)
+	require.NoError(t, err)
+	assert.Nil(t, o.Log)
+	f.verbose = true
+	o, err = f.options(a)
+	require.NoError(t, err)
+	o.Log("queue %d is full", 3)
+	assert.Equal(t, "queue 3 is full\n", stderr.String())
+	assert.Equal(t, 0, in(t, gemm+"--timing-only -v").code)
+}
+
+// A run that is interrupted in its middle ends soon, wherever that was.
+func TestRunInterruptedOnItsWay(t *testing.T) {
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	got := presi(ctx, strings.Fields("run -c tiny -w gemm:2048x2048x2048 --batch 4 --dtype int8 --json --timing-only")...)
+	require.Equal(t, 130, got.code, got.err)
+	var m map[string]any
+	require.NoError(t, json.Unmarshal([]byte(got.out), &m), got.out)
+	assert.Equal(t, true, m["interrupted"])
 }
