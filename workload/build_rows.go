@@ -41,19 +41,38 @@ func (b *builder) unary(s *spec) {
 	}
 }
 
-// binary builds add and mul of two tensors of the same shape.
+// binary builds add and mul of two tensors of the same shape. The second may
+// have fewer rows: each block of as many rows of the first meets it.
 func (b *builder) binary(s *spec) {
 	r, ids, ok := b.rowsOf(s, 2)
 	if !ok {
 		return
 	}
 	x, y := b.g.Tensors[ids[0]], b.g.Tensors[ids[1]]
-	if !slices.Equal(x.Shape, y.Shape) {
-		s.errorf("in", "%s is %s and %s is %s; %s wants equal shapes", x.Name, x.ShapeString(), y.Name, y.ShapeString(), s.kind)
+	if len(x.Shape) != len(y.Shape) || !slices.Equal(x.Shape[1:], y.Shape[1:]) || x.Shape[0]%y.Shape[0] != 0 {
+		s.errorf("in", "%s is %s and %s is %s; %s wants equal shapes, or a first dimension that divides the other's",
+			x.Name, x.ShapeString(), y.Name, y.ShapeString(), s.kind)
 		return
 	}
 	r.Y = View{Tensor: ids[1], RowStride: r.Cols}
-	b.finish(s, r)
+	if x.Shape[0] == y.Shape[0] {
+		b.finish(s, r)
+		return
+	}
+	if y.Elems() > maxDim {
+		s.errorf("in", "%s has %d elements; want at most %d for one that is used repeatedly", y.Name, y.Elems(), maxDim)
+		return
+	}
+	if s.has("out") {
+		s.errorf("out", "does not go with operands of different shapes")
+		return
+	}
+	r.Rows, r.Cols = x.Shape[0]/y.Shape[0], int(y.Elems())
+	r.X.RowStride, r.Y.RowStride, r.Valid = r.Cols, 0, r.Cols
+	id := b.result(s, x.Shape...)
+	if r.Out = (View{Tensor: id, RowStride: r.Cols}); id >= 0 {
+		b.emit(s, Op{Rows: r})
+	}
 }
 
 func (b *builder) softmax(s *spec) {
@@ -64,6 +83,11 @@ func (b *builder) softmax(s *spec) {
 	r.Scale = s.positive("scale", 1)
 	if r.Valid = s.int("valid", r.Cols, 1); r.Valid > r.Cols {
 		s.errorf("valid", "%d is more than the %d columns", r.Valid, r.Cols)
+		return
+	}
+	r.ValidStep, r.Period = s.int("valid_step", 0, 0), s.int("period", 0, 1)
+	if r.Period > 0 && !s.has("valid_step") {
+		s.errorf("period", "says after how many rows valid_step starts over; valid_step is missing")
 		return
 	}
 	b.finish(s, r)

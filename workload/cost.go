@@ -141,7 +141,14 @@ func (v View) distinct(batch [2]int, rows, cols int) int64 {
 
 func (g *Graph) rowsTraffic(o *Op, t *Traffic) {
 	r, n := o.Rows, o.Elems()
-	g.count(t, r.X.Tensor, n)
+	read := func(v View) {
+		if v.RowStride == 0 && o.Kind != KindGather { // one row for all
+			g.count(t, v.Tensor, int64(r.Cols))
+			return
+		}
+		g.count(t, v.Tensor, n)
+	}
+	read(r.X)
 	out := n
 	switch o.Kind {
 	case KindGather:
@@ -150,7 +157,7 @@ func (g *Graph) rowsTraffic(o *Op, t *Traffic) {
 		out = int64(r.Rows)
 	default:
 		if r.Y.Tensor != None {
-			g.count(t, r.Y.Tensor, n)
+			read(r.Y)
 		}
 	}
 	g.count(t, r.Gamma, -1)

@@ -67,7 +67,17 @@ func TestFileFaults(t *testing.T) {
 		{"image", head + `{ name = "f", op = "gemm", in = "x", n = 3 },{ name = "last", op = "maxpool", r = 2 }]`,
 			[]string{`in: f is 4x3; maxpool wants an image [N, H, W, C]`}},
 		{"shapes", head + `{ name = "f", op = "gemm", in = "x", n = 3 },{ name = "last", op = "add", in = ["f", "x"] }]`,
-			[]string{`in: f is 4x3 and x is 4x8x8x6; add wants equal shapes`}},
+			[]string{`in: f is 4x3 and x is 4x8x8x6; add wants equal shapes, or a first dimension that divides the other's`}},
+		{"period", head + `{ name = "last", op = "softmax", in = "x", period = 4 }]`, []string{`period: says after how many rows valid_step starts over`}},
+		{"mask", head + `{ name = "last", op = "softmax", in = "x", valid_step = -1, period = 0 }]`,
+			[]string{`valid_step: -1 is out of range`, `period: 0 is out of range`}},
+		{"blocks of rows into a view", head + `{ name = "f", op = "copy", a = { of = "x" }, rows = 2, cols = 384 },
+{ name = "g", op = "copy", a = { of = "x" }, rows = 4, cols = 384 }, { name = "last", op = "add", in = ["g", "f"], out = "g" }]`,
+			[]string{`out: does not go with operands of different shapes`}},
+		{"variant", "name = \"v\"\nbase = \"bert-base-384\"\nblock = 3\n", []string{"t.toml:3: block: is unknown here; known are name, title, source, base, set",
+			"t.toml: title: is missing", "t.toml: source: is missing", `t.toml:2: base: found "bert-base-384"; want a shipped network without a base`}},
+		{"variant's variables", "name = \"v\"\ntitle = \"v\"\nsource = \"v\"\nbase = \"vit-b-16\"\n[set]\ngrid = -2\nside = 3\n",
+			[]string{"t.toml:6: grid: -2 is out of range", "t.toml:7: side: vit-b-16 has no variable of this name; it has $grid, $layers"}},
 		{"operands", head + `{ name = "last", op = "add", in = "x" }]`, []string{`in: 1 operands found; add takes 2`}},
 		{"index", head + `{ name = "last", op = "gather", in = "x", rows = 4, cols = 4 }]`,
 			[]string{`in: x is no index tensor; gather wants one with role = "index"`}},
@@ -146,7 +156,7 @@ func TestLoadFaults(t *testing.T) {
 		want string
 		is   error
 	}{
-		{"resnet51", Options{}, "resnet51: is no network; want one of bert-base-128, digits, gpt2-decode", ErrUnknown},
+		{"resnet51", Options{}, "resnet51: is no network; want one of bert-base-128, bert-base-384, digits, dlrm, gpt2-decode", ErrUnknown},
 		{"", Options{}, "is no network", ErrUnknown},
 		{"../networks/digits", Options{}, "is no network", ErrUnknown},
 		{"digits", Options{Batch: -1}, "batch: -1 is out of range; want 1 to 1048576", nil},

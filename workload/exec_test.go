@@ -196,7 +196,7 @@ func (m *machine) rows(kind Kind, r *Rows, store func(int, float64)) {
 				}
 			}
 		case KindSoftmax:
-			softmaxRow(in, r)
+			softmaxRow(in, r, row)
 		case KindLayerNorm, KindRMSNorm:
 			normRow(in, kind == KindLayerNorm, float64(r.Eps))
 		}
@@ -220,14 +220,19 @@ func reduceRow(by Reduction, in []float64) float64 {
 	return map[Reduction]float64{ReduceSum: sum, ReduceMean: sum / float64(len(in)), ReduceMax: top}[by]
 }
 
-func softmaxRow(in []float64, r *Rows) {
+func softmaxRow(in []float64, r *Rows, row int) {
+	valid := r.Valid + row*r.ValidStep
+	if r.Period > 0 {
+		valid = r.Valid + row%r.Period*r.ValidStep
+	}
+	valid = min(valid, r.Cols)
 	top, sum := math.Inf(-1), 0.0
-	for _, v := range in[:r.Valid] {
+	for _, v := range in[:valid] {
 		top = max(top, v*float64(r.Scale))
 	}
 	for i := range in {
 		in[i] = math.Exp(in[i]*float64(r.Scale) - top)
-		if i >= r.Valid {
+		if i >= valid {
 			in[i] = 0
 		}
 		sum += in[i]

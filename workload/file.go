@@ -31,6 +31,9 @@ func readFile(source, text string, opts Options, vars map[string]int) (*Graph, e
 	if _, err := toml.Decode(text, &root); err != nil {
 		return nil, syntaxError(source, err)
 	}
+	if _, variant := root["base"]; variant {
+		return readVariant(source, text, root, opts, vars)
+	}
 	f := &faults{}
 	g := &Graph{Batch: opts.Batch, DType: opts.DType}
 	r := &fileReader{place: place{faults: f, source: source}, lines: locate(text), b: newBuilder(g, f),
@@ -89,8 +92,8 @@ func (r *fileReader) network(root table, batch int, vars map[string]int) {
 			r.errorf(name, "%s has no variable of this name; it has %s", g.Name, vals.names())
 		}
 		vals[name] = vars[name]
-		g.Name += fmt.Sprintf(",%s=%d", name, vars[name])
 	}
+	g.Name = withVars(g.Name, vars)
 	r.tensors(root, vals, &scope{})
 	for _, t := range r.tables(root, "template") {
 		name := r.must(r.spec(t, vals, &scope{}), "name")
@@ -140,8 +143,9 @@ func (t table) at(key string) string {
 func (r *fileReader) only(s *spec, t table, keys ...string) {
 	for _, key := range slices.Sorted(maps.Keys(t.attrs)) {
 		if !slices.Contains(keys, key) {
-			s.line = r.lines.of(t.at(key))
-			s.errorf(key, "is unknown here; known are %s", strings.Join(keys, ", "))
+			p := s.place
+			p.line = r.lines.of(t.at(key))
+			p.errorf(key, "is unknown here; known are %s", strings.Join(keys, ", "))
 		}
 	}
 }

@@ -35,7 +35,7 @@ func init() {
 	for k := KindRelu; k <= KindExp; k++ {
 		set(k, k.Act().String(), (*builder).unary)
 	}
-	set(KindSoftmax, "softmax", (*builder).softmax, "scale", "valid")
+	set(KindSoftmax, "softmax", (*builder).softmax, "scale", "valid", "valid_step", "period")
 	set(KindLayerNorm, "layernorm", (*builder).norm, "eps")
 	set(KindRMSNorm, "rmsnorm", (*builder).norm, "eps")
 	set(KindBatchNorm, "batchnorm", (*builder).norm)

@@ -10,7 +10,7 @@ const (
 	KindConv                  // Op.Conv: NHWC convolution with the same epilogue
 	KindMaxPool               // Op.Pool
 	KindAvgPool               // Op.Pool; never padded
-	KindAdd                   // Op.Rows: Out = X + Y
+	KindAdd                   // Op.Rows: Out = X + Y; a Y of fewer rows goes to each block of as many
 	KindMul                   // Op.Rows: Out = X · Y, element by element
 	KindRelu                  // Op.Rows from here on: Out = max(X, 0)
 	KindRelu6                 // min(max(X, 0), 6)
@@ -20,7 +20,7 @@ const (
 	KindSigmoid               // 1 / (1 + exp(-X))
 	KindTanh                  // tanh(X)
 	KindExp                   // exp(X)
-	KindSoftmax               // rows of exp(Scale·X) over the first Valid columns, normalised; the rest 0
+	KindSoftmax               // rows of exp(Scale·X) over the first columns ([Rows.Columns]), normalised; the rest 0
 	KindLayerNorm             // rows: (X - mean)/√(var + Eps)·gamma + beta, var biased
 	KindRMSNorm               // rows: X/√(mean(X²) + Eps)·gamma
 	KindBatchNorm             // columns: X·gamma + beta, mean and variance folded into them
@@ -158,9 +158,20 @@ type Rows struct {
 	X, Y, Out   View      // Y: second operand of add and mul, index of gather; else Y.Tensor is None
 	Gamma, Beta TensorID  // norms: f32 vectors of Cols; else None
 	Scale       float32   // softmax: multiplies X first
-	Valid       int       // softmax: columns that count, at most Cols
+	Valid       int       // softmax: columns that count in row 0, at most Cols
+	ValidStep   int       // softmax: columns that count more with each row, up to Cols; 1: a causal mask
+	Period      int       // softmax: rows after which that starts over; 0: never
 	Eps         float32   // layernorm and rmsnorm
 	By          Reduction // reduce
+}
+
+// Columns is how many columns of a row count in a softmax: min(Cols, Valid +
+// (row mod Period)·ValidStep).
+func (r *Rows) Columns(row int) int {
+	if r.Period > 0 {
+		row %= r.Period
+	}
+	return int(min(int64(r.Valid)+int64(row)*int64(r.ValidStep), int64(r.Cols)))
 }
 
 // Reads lists the tensors the operator reads, each once, main operands first.

@@ -184,13 +184,13 @@ func (p *predictor) rows(k Kind, r *Rows) Range {
 	x := p.need(r.X.Tensor, table)
 	switch k {
 	case KindAdd:
-		return sum(x, p.g.Tensors[r.Y.Tensor].Range)
+		return sum(x, p.need(r.Y.Tensor, table))
 	case KindMul:
-		y := p.g.Tensors[r.Y.Tensor].Range
+		y := p.need(r.Y.Tensor, table)
 		mean := x.Mean * y.Mean
 		return gaussian(mean, math.Sqrt(max(x.square()*y.square()-mean*mean, 0)))
 	case KindSoftmax:
-		return softmaxed(x.Std*float64(r.Scale), float64(r.Valid))
+		return softmaxed(x.Std*float64(r.Scale), r)
 	case KindLayerNorm, KindRMSNorm, KindBatchNorm:
 		return p.normed(k, r, x)
 	case KindReduce:
@@ -214,11 +214,28 @@ func (p *predictor) normed(k Kind, r *Rows, x Range) Range {
 	return out
 }
 
-// softmaxed is the range of a softmax over n logits of deviation s: log-normal
-// weights with mean 1/n.
-func softmaxed(s, n float64) Range {
-	return Range{Mean: 1 / n, Std: math.Sqrt(math.Expm1(min(s*s, 50))) / n,
-		Max: min(1, math.Exp(tails*s-s*s/2)/n)}
+// softmaxed is the range of a softmax over logits of deviation s: over n of them
+// the weights are log-normal with mean 1/n, but their squares sum to 1 at most.
+// Where a mask leaves the first rows few logits, their weights may be beyond Max:
+// it is that of a row with the average number of them.
+func softmaxed(s float64, r *Rows) Range {
+	const samples = 1024
+	rows := r.Rows
+	if r.Period > 0 {
+		rows = min(rows, r.Period)
+	}
+	step := max(rows/samples, 1)
+	var squares, logits, n float64
+	for row := 0; row < rows; row += step {
+		valid := float64(r.Columns(row))
+		squares += min(math.Exp(min(s*s, 50))/valid, 1)
+		logits += valid
+		n++
+	}
+	cols := float64(r.Cols)
+	mean := 1 / cols
+	return Range{Mean: mean, Std: math.Sqrt(max(squares/n/cols-mean*mean, 0)),
+		Max: min(1, math.Exp(tails*s-s*s/2)*n/logits)}
 }
 
 func reduced(by Reduction, n float64, x Range) Range {

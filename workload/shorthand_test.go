@@ -28,6 +28,7 @@ func TestShorthands(t *testing.T) {
 		{"mul:3x5", "mul", "3x5", "3x5", 0, 1},
 		{"gelu:3x5", "gelu", "3x5", "3x5", 0, 1},
 		{"softmax:1536x128,valid=100,scale=0.125", "softmax", "1536x128", "1536x128", 0, 1},
+		{"softmax:24x8,valid=1,valid_step=1,period=8", "softmax", "24x8", "24x8", 0, 1},
 		{"layernorm:128x768", "layernorm", "128x768", "128x768", 0, 1},
 		{"reduce:128x768,by=max", "reduce", "128x768", "128x1", 0, 1},
 		{"transpose:128x768", "transpose", "256x768", "768x256", 0, 2},
