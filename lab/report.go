@@ -35,15 +35,17 @@ type Report struct {
 	Bill    map[string]int64 `json:"critical_path_ps"`
 	Layers  []Layer          `json:"layers"`
 
-	Verified          *bool    `json:"verified,omitempty"` // every layer within its tolerance; absent without --verify
-	VerifyFailures    []string `json:"verify_failures,omitempty"`
+	Verified          *bool    `json:"verified,omitempty"`        // every layer within its tolerance; absent without --verify
+	VerifyFailures    []string `json:"verify_failures,omitempty"` // a layer each
 	Accuracy          *float64 `json:"accuracy,omitempty"`
 	ReferenceAccuracy *float64 `json:"reference_accuracy,omitempty"`
 	SameAsReference   *bool    `json:"same_as_reference,omitempty"` // image for image
 
 	HostSeconds float64 `json:"host_seconds"`
 	Interrupted bool    `json:"interrupted,omitempty"`
-	TimingOnly  bool    `json:"-"`
+
+	Config     map[string]any `json:"config"` // resolved, quantities with their units
+	TimingOnly bool           `json:"-"`
 }
 
 // Layer is one operator, or a copy between host and device. Of several

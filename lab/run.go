@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/presi-sim/presi/configs"
+	"github.com/presi-sim/presi/fw/rt"
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/core"
 	"github.com/presi-sim/presi/hw/kern"
@@ -44,6 +45,10 @@ type Options struct {
 // report then has what was finished.
 var ErrInterrupted = errors.New("interrupted")
 
+// ErrUnsupported is wrapped by the error of a workload with an operator that no
+// kernel expresses or that does not fit the machine.
+var ErrUnsupported = rt.ErrUnsupported
+
 // Run simulates the workload on the machine.
 func Run(ctx context.Context, o Options) (*Report, error) {
 	began := time.Now()
@@ -58,14 +63,20 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		pool = kern.NewPool(o.Workers)
 		defer pool.Close()
 	}
+	resolved, err := configs.Object(o.Machine)
+	if err != nil {
+		return nil, err
+	}
 	r := newRun(o, NewSystem(o.Machine, pool, o.Seed, o.Trace != nil || o.TraceText != nil))
 	stop := context.AfterFunc(ctx, func() { r.sys.Engine.Post(r.sys.Engine.Stop) })
 	defer stop()
-	err := r.sys.Run("program", r.program)
+	r.ctx = ctx
+	err = r.sys.Run("program", r.program)
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))
 	}
 	report := r.report()
+	report.Config = resolved
 	report.Interrupted = ctx.Err() != nil
 	report.HostSeconds = time.Since(began).Seconds()
 	if err == nil {
@@ -78,6 +89,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 // run is a run under way.
 type run struct {
 	o   Options
+	ctx context.Context
 	g   *workload.Graph
 	sys *System
 
@@ -110,7 +122,7 @@ type jobInfo struct {
 }
 
 func newRun(o Options, sys *System) *run {
-	r := &run{o: o, g: o.Graph, sys: sys}
+	r := &run{o: o, ctx: context.Background(), g: o.Graph, sys: sys}
 	sys.Device.Queues().Observe = r.jobDone
 	sys.Device.Cores().Observer = r
 	return r

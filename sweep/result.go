@@ -1,12 +1,8 @@
 package sweep
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
-	"fmt"
-
-	"github.com/BurntSushi/toml"
 
 	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/lab"
@@ -66,14 +62,9 @@ func (p *Plan) newResult(pt *Point) (*Result, error) {
 		return r, nil
 	}
 	r.Machine = pt.Machine.Name
-	var text bytes.Buffer
-	if err := configs.Encode(&text, pt.Machine); err != nil {
-		return nil, err
-	}
-	if err := toml.Unmarshal(text.Bytes(), &r.Config); err != nil {
-		return nil, fmt.Errorf("resolved configuration: %w", err)
-	}
-	return r, nil
+	var err error
+	r.Config, err = configs.Object(pt.Machine)
+	return r, err
 }
 
 // line is the result as the journal has it.

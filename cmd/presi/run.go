@@ -104,6 +104,8 @@ func (a *app) print(r *lab.Report, json bool) error {
 // outcome is what a run comes to.
 func outcome(r *lab.Report, err error) error {
 	switch {
+	case errors.Is(err, lab.ErrUnsupported):
+		return input(err)
 	case errors.Is(err, lab.ErrInterrupted):
 		return errInterrupted
 	case err == nil && r.Verified != nil && !*r.Verified:
