@@ -1,6 +1,7 @@
 package npudrv_test
 
 import (
+	"encoding/binary"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -10,6 +11,8 @@ import (
 	"github.com/presi-sim/presi/fw/fwtest"
 	"github.com/presi-sim/presi/hw/abi"
 )
+
+var le = binary.LittleEndian
 
 // run runs a test's program on a computer of its own and closes it.
 func run(t *testing.T, fn func(p *fwtest.Program), opts ...fwtest.Option) *fwtest.Device {

@@ -31,6 +31,9 @@ type space struct {
 	va   *alloc.Ranges
 	lock hw.Mutex // over the tables
 	root *table
+	// orphans are tables that a large page has replaced: the device may have
+	// cached pointers to them.
+	orphans []*table
 }
 
 // table is one page of entries.
@@ -125,6 +128,13 @@ func (s *space) mapNew(phys, n, bits uint64) (va uint64, err error) {
 		s.va.Give(va, n)
 		return 0, err
 	}
+	if orphans := s.orphans; orphans != nil {
+		s.orphans = nil
+		s.d.invalidate(s.asid, va, n)
+		for _, t := range orphans {
+			s.d.freeTables(t)
+		}
+	}
 	return va, nil
 }
 
@@ -216,7 +226,14 @@ func (s *space) set(va uint64, level, count int, entry func(i int) uint64) error
 		}
 		t = t.children[i]
 	}
-	s.write(t, index(va, level), count, entry)
+	first := index(va, level)
+	for i := first; i < first+count; i++ {
+		if child := t.children[i]; child != nil {
+			s.orphans = append(s.orphans, child)
+			t.children[i] = nil
+		}
+	}
+	s.write(t, first, count, entry)
 	return nil
 }
 

@@ -97,6 +97,10 @@ func (h *Host) invalidate(iova, n uint64) {
 	}
 }
 
+// everything, as a size, drops all of the IOMMU's translations and pointers to
+// tables. By an address only leaf entries are dropped (IOTINVAL.VMA with AV).
+const everything = 1 << 62
+
 // invalidateLimit is beyond what any access takes that an IOFENCE.C awaits.
 const invalidateLimit = 10 * sim.Second
 

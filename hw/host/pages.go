@@ -76,6 +76,13 @@ func (h *Host) MapDMA(p *hw.Pages, dir hw.Direction) (uint64, error) {
 	}
 	h.tables.set(iova, p.Phys, n, dir)
 	p.Bus = iova
+	if orphans := h.tables.orphans; orphans != nil {
+		h.tables.orphans = nil
+		h.invalidate(0, everything)
+		for _, at := range orphans {
+			h.phys.Give(at, uint64(pageSize))
+		}
+	}
 	return iova, nil
 }
 

@@ -14,6 +14,9 @@ type tables struct {
 	store *mem.Store
 	alloc func() uint64 // a zeroed page of host memory
 	root  uint64
+	// orphans are tables that a large page has replaced: the IOMMU may have
+	// cached pointers to them.
+	orphans []uint64
 }
 
 const (
@@ -81,9 +84,23 @@ func level(iova, phys, n uint64) int {
 func (t *tables) set(iova, phys, n uint64, dir hw.Direction) {
 	for n > 0 {
 		l := level(iova, phys, n)
-		t.save(t.entry(iova, l), abi.PTE(phys, permissions(dir)))
+		at := t.entry(iova, l)
+		t.orphan(t.load(at), l)
+		t.save(at, abi.PTE(phys, permissions(dir)))
 		iova, phys, n = iova+span(l), phys+span(l), n-span(l)
 	}
+}
+
+// orphan collects the empty tables below an entry that is to be replaced.
+func (t *tables) orphan(e uint64, level int) {
+	if e&abi.PTEValid == 0 || level == 0 {
+		return
+	}
+	table := e >> 10 << pageBits
+	for i := range uint64(1 << tableBits) {
+		t.orphan(t.load(table+i*8), level-1)
+	}
+	t.orphans = append(t.orphans, table)
 }
 
 // clear unmaps n bytes that were mapped by one set.
