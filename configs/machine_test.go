@@ -14,7 +14,7 @@ import (
 
 func TestShippedMachinesAreSound(t *testing.T) {
 	list := List()
-	require.Len(t, list, 3)
+	require.GreaterOrEqual(t, len(list), 3)
 	for _, m := range list {
 		c, err := Machine(m.Name)
 		require.NoError(t, err)
