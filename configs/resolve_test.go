@@ -59,7 +59,7 @@ func TestResolveFaults(t *testing.T) {
 		"half.toml":  "DIR/half.toml:2: fast.depth: missing; integer",
 		"wrong.toml": "DIR/wrong.toml:2: fast.depth: missing; integer\nDIR/wrong.toml:3: fast.lanes = \"1\": want an integer",
 		"lost.toml":  "DIR/lost.toml:2: base = \"nowhere.toml\": cannot read it: open DIR/nowhere.toml: no such file or directory",
-		"typo.toml":  "DIR/typo.toml:1: base = \"egde\": no such machine; did you mean edge?; there are " + shipped() + ", or give a TOML file",
+		"typo.toml":  "DIR/typo.toml:1: base = \"egde\": no such machine; did you mean edge?; there are " + machineNames() + ", or give a TOML file",
 		"odd.toml":   "DIR/odd.toml: fast: the table is missing; its keys: lanes, depth\nDIR/odd.toml:1: base = 3: want text, in quotes",
 		"a.toml":     "DIR/b.toml:1: base = \"./a.toml\": DIR/a.toml is built on this file",
 		"syntax":     "DIR/syntax:1: not TOML: expected '.' or ']' to end table name, but got '\\n' instead",
@@ -71,7 +71,7 @@ func TestResolveFaults(t *testing.T) {
 		assert.Equal(t, want, strings.ReplaceAll(err.Error(), dir, "DIR"), file)
 	}
 	var r rig
-	assert.EqualError(t, Resolve("egde", &r), "egde: no such machine; did you mean edge?; there are "+shipped()+", or give a TOML file")
+	assert.EqualError(t, Resolve("egde", &r), "egde: no such machine; did you mean edge?; there are "+machineNames()+", or give a TOML file")
 }
 
 func TestListNamesTheShippedMachines(t *testing.T) {
@@ -101,8 +101,8 @@ func TestEveryShippedValueHasItsSource(t *testing.T) {
 	}
 }
 
-// shipped lists the names of the shipped machines as messages do.
-func shipped() string {
+// machineNames lists the names of the shipped machines as messages do.
+func machineNames() string {
 	var names []string
 	for _, m := range List() {
 		names = append(names, m.Name)
