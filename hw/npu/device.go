@@ -68,6 +68,7 @@ func New(e *sim.Engine, cfg Config, host hw.Host, pool *kern.Pool) *Device {
 		ports[i] = d.port(route)
 	}
 	d.cores = core.New(e, cfg.Config, ports, pool)
+	d.cores.Source = hw.Source(src.cores)
 	d.dma = dma.New(e, cfg.DMA, d.port(route), hw.Source(src.dma))
 	d.queues = queue.New(e, cfg.Queue, queue.Parts{Port: d.port(route), Source: hw.Source(src.queue),
 		Copier: d.dma, Computer: d.cores, Raise: d.function.Raise, Event: d.event})
