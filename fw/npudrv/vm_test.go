@@ -83,6 +83,29 @@ func TestAddressSpaceProperty(t *testing.T) {
 	})
 }
 
+// A large page takes the place of a table, and goes again: neither the table nor
+// the page is reached afterwards.
+func TestLargePageReplacesTable(t *testing.T) {
+	run(t, func(p *fwtest.Program) {
+		cmd := p.NewBuffer(4096, abi.BOHost|abi.BOCommand)
+		const huge = 2 << 20
+		odd := p.NewBuffer(2*huge+4096, abi.BODevice) // two large pages and a table
+		end := odd.Addr + 2*huge
+		q := p.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		require.NoError(t, fill(p, q, end, 1, cmd))
+		odd.Close()
+		var large []*fwtest.Buffer
+		for range 3 {
+			large = append(large, p.NewBuffer(huge, abi.BODevice))
+		}
+		require.Equal(t, end, large[2].Addr, "in the table's place")
+		require.NoError(t, fill(p, q, end+huge-8, 42, cmd))
+		assert.EqualValues(t, 42, le.Uint64(large[2].Read(huge-8, 8)))
+		large[2].Close()
+		assert.ErrorIs(t, fill(p, q, end+huge-8, 43, cmd), unix.EFAULT)
+	})
+}
+
 // Two threads of a program make the same buffers known at once: one mapping each.
 func TestConcurrentCalls(t *testing.T) {
 	run(t, func(p *fwtest.Program) {
