@@ -26,9 +26,9 @@ type exit struct {
 var exits = []exit{
 	{nil, 0, "fine"},
 	{errInput, 2, "a mistake in flags, a configuration, a workload or a sweep file"},
-	{errPoints, 3, "some points of a sweep failed"},
+	{errPoints, 3, "some points of a sweep, or rows of a batch, failed"},
 	{errInterrupted, 130, "interrupted; what was finished is printed"},
-	{errAny{}, 1, "the run failed, or --verify found a layer outside its tolerance"},
+	{errAny{}, 1, "the run failed, --verify found a layer outside its tolerance, or validate a target that is missed"},
 }
 
 // errAny is like every error.

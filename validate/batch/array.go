@@ -8,6 +8,9 @@ import (
 // maxExtent of a product: cycles of the largest stay far below 63 bits.
 const maxExtent = 1 << 24
 
+// BareArray is an array that adds nothing to the cycles of its folds.
+var BareArray = core.ArrayConfig{F32Cycles: 1}
+
 // Array gives the cycles of products and tiled convolutions in a systolic
 // array. base has what no column says: set-up, folds, bursts. Without an
 // array's columns its own are meant.

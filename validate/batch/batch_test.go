@@ -45,7 +45,7 @@ func TestBadRows(t *testing.T) {
 			"\n" +
 			"HBM3_6400_1ch,rocobabgrach,rand_rw21,mlp4,1000\n", 2,
 			[]string{`points.csv:3: row 2: device = DDR9: want one of `, `points.csv:4: row 3: map = robabgra: want`,
-				`row 3: pattern = "spiral": want a pattern`, `row 3: mode = "fast": want a mode`,
+				`row 3: pattern: "spiral" is not a pattern`, `row 3: mode: "fast" is not a mode`,
 				`row 3: n = "0": want a whole number from 1 to 100000000`, `points.csv:5: row 4: 4 fields; the header has 5 columns`}},
 		{&PCIe, "gen,lanes,mps,mrrs,rcb,rcb_chunks,size_B,tags,rtt_ns,note\n" +
 			"gen3,x8,256,512,64,0,64,,,fine\n" +

@@ -1,11 +1,12 @@
 package batch
 
-import (
-	"github.com/presi-sim/presi/hw/mem"
-)
+import "github.com/presi-sim/presi/hw/mem"
 
-// maxTransactions of a row.
-const maxTransactions = 100_000_000
+// MaxTransactions of a row.
+const MaxTransactions = 100_000_000
+
+// DRAMResult is what a row of the batch DRAM gives.
+type DRAMResult = mem.Measurement
 
 // DRAM replays traffic on memory controllers.
 var DRAM = Kind{
@@ -27,13 +28,11 @@ var DRAM = Kind{
 		for _, fault := range cfg.Validate() {
 			r.Fault(fault, nil)
 		}
-		if _, err := mem.ParsePattern(pattern); err != nil {
-			r.Bad("pattern", "a pattern: %v", err)
-		}
-		if _, err := mem.ParseMode(mode); err != nil {
-			r.Bad("mode", "a mode: %v", err)
-		}
-		n := r.Int("n", 1, maxTransactions)
+		_, err := mem.ParsePattern(pattern)
+		r.Wrong("pattern", err)
+		_, err = mem.ParseMode(mode)
+		r.Wrong("mode", err)
+		n := r.Int("n", 1, MaxTransactions)
 		if r.Err() != nil {
 			return nil
 		}

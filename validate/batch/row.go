@@ -15,6 +15,7 @@ type Row struct {
 	Line   int // in the file
 	Number int // from 1, without the header
 
+	prefix string // of columns in messages, when there is no file
 	fields []string
 	at     map[string]int
 	faults []error
@@ -24,12 +25,23 @@ type Row struct {
 func (r *Row) Err() error { return errors.Join(r.faults...) }
 
 func (r *Row) errorf(format string, args ...any) error {
+	if r.File == "" {
+		return fmt.Errorf(r.prefix+format, args...)
+	}
 	return fmt.Errorf("%s:%d: row %d: "+format, append([]any{r.File, r.Line, r.Number}, args...)...)
 }
 
 // Bad notes that a column's value is wrong and says what would be right.
 func (r *Row) Bad(column, want string, args ...any) {
 	r.faults = append(r.faults, r.errorf("%s = %q: want %s", column, r.Text(column), fmt.Sprintf(want, args...)))
+}
+
+// Wrong notes an error, if there is one, that says itself what is wrong with a
+// column's value.
+func (r *Row) Wrong(column string, err error) {
+	if err != nil {
+		r.faults = append(r.faults, r.errorf("%s: %w", column, err))
+	}
 }
 
 // Fault notes an error of the block that the row is for. Mistakes in its

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"runtime"
 )
@@ -22,7 +23,7 @@ type Kind struct {
 func (k *Kind) Run(ctx context.Context, file string, in io.Reader, out io.Writer, workers int) (failed []error, err error) {
 	rows, err := k.Read(file, in)
 	if err != nil {
-		return nil, err
+		return nil, fileError{err}
 	}
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
@@ -34,6 +35,31 @@ func (k *Kind) Run(ctx context.Context, file string, in io.Reader, out io.Writer
 		return enc.Encode(line)
 	})
 	return failed, err
+}
+
+// One measures a row of values that are no file's. In messages a column's name
+// has prefix in front.
+func (k *Kind) One(prefix string, values map[string]string) (any, error) {
+	r := &Row{prefix: prefix, at: map[string]int{}}
+	for _, c := range k.Columns {
+		if v, ok := values[c.Name]; ok {
+			r.at[c.Name] = len(r.fields)
+			r.fields = append(r.fields, v)
+		}
+	}
+	v := k.Measure(r)
+	return v, r.Err()
+}
+
+// fileError is of a file as a whole.
+type fileError struct{ error }
+
+func (e fileError) Unwrap() error { return e.error }
+
+// IsFile reports an error that Run has because the file is no batch.
+func IsFile(err error) bool {
+	var f fileError
+	return errors.As(err, &f)
 }
 
 // rowError is the line of a row that cannot be measured.

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"github.com/presi-sim/presi/validate"
+	"github.com/presi-sim/presi/validate/refs"
+)
+
+func (a *app) validateCommand() *cobra.Command {
+	var asJSON bool
+	var dir string
+	c := a.command(&cobra.Command{
+		Use:   "validate [--json] [--refs DIR]",
+		Short: "hold the timing models against references and print how far off they are",
+		Long: `Validate drives the memory controllers, the PCIe link, the IOMMU and the systolic
+array with what simulators, models and devices of others were given, and prints
+the errors: mean, 90th percentile, and the worst with its point. The references
+are shipped; --refs takes those of a folder of the same layout first, which may
+have more: whole files of IOMMU scenarios, and tpu_v4/gemm.csv.`,
+		Example: "  presi validate\n  presi validate --json --refs ../refs",
+	}, func(c *cobra.Command, _ []string) error {
+		files, err := refs.In(dir)
+		if err != nil {
+			return input(err)
+		}
+		bar := a.newBar("references")
+		tables, err := validate.Run(c.Context(), validate.Options{Refs: files, Progress: bar.show})
+		bar.clear()
+		if c.Context().Err() != nil {
+			return errInterrupted
+		}
+		if err != nil {
+			return err
+		}
+		write := validate.WriteText
+		if asJSON {
+			write = validate.WriteJSON
+		}
+		if err := write(a.out, tables); err != nil {
+			return err
+		}
+		if !validate.Passed(tables) {
+			return errors.New("some targets are missed")
+		}
+		return nil
+	})
+	c.Flags().BoolVar(&asJSON, "json", false, "print the tables as JSON")
+	c.Flags().StringVar(&dir, "refs", "", "`DIR` with references that come first, or are not shipped")
+	return c
+}

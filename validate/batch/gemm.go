@@ -1,0 +1,41 @@
+package batch
+
+import (
+	"context"
+
+	"github.com/presi-sim/presi/configs"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/validate/rig"
+)
+
+// Gemm times products on a machine.
+func Gemm(ctx context.Context, machine *configs.Config) *Kind {
+	k := &Kind{
+		Name: "gemm",
+		Header: Header{
+			Columns: []Column{
+				{Name: "M", Doc: "rows of the output"},
+				{Name: "N", Doc: "columns of the output"},
+				{Name: "K", Doc: "depth of the sums"},
+				{Name: "dtype", Optional: true, Doc: "bf16, i8 or f32; bf16 if not given"},
+			},
+			Ignored: []string{"fusion_avg_us", "fusion_min_us", "fusion_std_us", "formula_ws128", "formula_is128"},
+		},
+	}
+	k.Measure = func(r *Row) any {
+		t, ok := gemmTypes[r.Text("dtype")]
+		if !ok {
+			r.Bad("dtype", "%s", words["dtype"])
+		}
+		g := rig.Gemm{M: int(r.Int("M", 1, maxExtent)), N: int(r.Int("N", 1, maxExtent)), K: int(r.Int("K", 1, maxExtent)), Type: t}
+		if r.Err() != nil {
+			return nil
+		}
+		m, err := g.Measure(ctx, machine)
+		r.Fault(err, nil)
+		return m
+	}
+	return k
+}
+
+var gemmTypes = map[string]abi.DType{"": abi.BF16, "i8": abi.I8, "bf16": abi.BF16, "f32": abi.F32}

@@ -1,0 +1,130 @@
+package rig
+
+import (
+	"context"
+	"fmt"
+	"math"
+
+	"github.com/presi-sim/presi/configs"
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/fw/rt"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/core"
+	"github.com/presi-sim/presi/lab"
+	"github.com/presi-sim/presi/sim"
+)
+
+// Gemm is a product of an M×K and a K×N matrix in device memory.
+type Gemm struct {
+	M, N, K int
+	Type    abi.DType
+}
+
+// GemmTime is what the device takes for a product.
+type GemmTime struct {
+	TimeUs  float64 `json:"time_us"`
+	Cycles  int64   `json:"cycles"` // of the cores' clock
+	UtilPct float64 `json:"util_pct"`
+	Kernels int     `json:"kernels"`
+}
+
+// Measure submits the product to the machine twice, as a program does through
+// the driver, and returns what the second one took from its arrival at the cores
+// to its last result in memory: the time of the fused operation that a device
+// reports of itself. The first has filled the translations; B lies in memory as
+// the kernel asks.
+func (g Gemm) Measure(ctx context.Context, cfg *configs.Config) (t GemmTime, err error) {
+	sys := lab.NewSystem(cfg, nil, 0, false)
+	defer sys.Engine.Shutdown()
+	stop := context.AfterFunc(ctx, func() { sys.Engine.Post(sys.Engine.Stop) })
+	defer stop()
+	watch := &watch{}
+	sys.Device.Cores().Observer = watch
+	if err := sys.Run("gemm", func() error { return g.program(sys, cfg, watch) }); err != nil {
+		return t, err
+	}
+	clock := sim.NewClock(cfg.Core.Clock)
+	t.TimeUs = float64(watch.end-watch.begin) / float64(sim.Microsecond)
+	t.Cycles, t.Kernels = clock.Cycles(watch.end-watch.begin), watch.kernels
+	cells := float64(cfg.Core.Count) * float64(cfg.Array.Rows) * float64(cfg.Array.Cols)
+	t.UtilPct = 100 * float64(watch.macs) / (float64(t.Cycles) * cells)
+	return t, nil
+}
+
+// watch notes when the first of some kernels came and the last one ended.
+type watch struct {
+	kernels    int
+	macs       int64
+	begin, end sim.Time
+}
+
+// Launched implements core.Observer.
+func (w *watch) Launched(o *core.Observation) {
+	if w.kernels == 0 {
+		w.begin = o.Submitted
+	}
+	w.begin, w.end = min(w.begin, o.Submitted), max(w.end, o.End)
+	w.kernels++
+	w.macs += o.MACs
+}
+
+// program is the user's program.
+func (g Gemm) program(sys *lab.System, cfg *configs.Config, w *watch) error {
+	driver, err := sys.Probe(nil)
+	if err != nil {
+		return err
+	}
+	var arena fw.Arena
+	file, err := sys.Class.Open(driver.Minor, &arena)
+	if err != nil {
+		return err
+	}
+	dev, err := rt.Open(rt.Local(file, &arena))
+	if err != nil {
+		return err
+	}
+	perCore := float64(sys.Device.DRAM().PeakRate()) / float64(cfg.Core.Clock) / float64(cfg.Core.Count)
+	lib := dev.Library(rt.Options{Dataflow: uint8(cfg.Array.Dataflow), BytesPerCycle: perCore, F32Cycles: cfg.Array.F32Cycles})
+	queue, err := dev.NewQueue(rt.Compute, rt.PriorityNormal, 0)
+	if err != nil {
+		return err
+	}
+	job, err := g.job(dev, lib, queue)
+	if err != nil {
+		return err
+	}
+	for range 2 {
+		*w = watch{}
+		ticket, err := queue.Submit(job)
+		if err != nil {
+			return err
+		}
+		if err := queue.Wait(ticket, math.MaxInt64); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// job makes the product's kernels, with its matrices one behind the other.
+func (g Gemm) job(dev *rt.Device, lib *rt.Library, queue *rt.Queue) (*rt.Job, error) {
+	const page = 4096
+	size := func(rows, cols int) int64 {
+		return (int64(rows)*int64(cols)*int64(g.Type.Size()) + page - 1) / page * page
+	}
+	a, b, c := size(g.M, g.K), size(g.K, g.N), size(g.M, g.N)
+	buffer, err := dev.NewBuffer(a+b+c, abi.BODevice)
+	if err != nil {
+		return nil, fmt.Errorf("three matrices of %d×%d×%d: %w", g.M, g.K, g.N, err)
+	}
+	kernels, err := lib.Gemm(&rt.Gemm{M: g.M, N: g.N, K: g.K, FreeB: true,
+		A: rt.Matrix(buffer.Addr, g.Type, g.K),
+		B: rt.Matrix(buffer.Addr+uint64(a), g.Type, g.N),
+		C: rt.Matrix(buffer.Addr+uint64(a+b), g.Type, g.N)})
+	if err != nil {
+		return nil, err
+	}
+	commands := queue.Commands()
+	commands.Kernels(kernels, 0)
+	return &rt.Job{Commands: commands, Buffers: []*rt.Buffer{buffer}}, commands.Err()
+}
