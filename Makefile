@@ -40,13 +40,15 @@ policy: ## who may import whom
 bench: ## benchmarks, into bench.txt for benchstat
 	$(GO) test ./benchmarks -run '^$$' -bench '$(BENCH)' -benchtime $(BENCHTIME) -count $(COUNT) | tee bench.txt
 
-gen: ## rewrite the generated files: docs/, presi_regs.h, assembly
+gen: ## rewrite the generated files: docs/, samples in texts, assembly
 	$(GO) generate ./hw/kern/...
 	$(GO) test ./docs -count=1 -run TestGenerated -update
+	$(GO) test ./validate -count=1 -run TestTargets -update
 
 check: lint policy ## generated files in step, lint, import policy
 	$(GO) test ./hw/kern/internal/gen -count=1
 	$(GO) test ./docs -count=1 -run TestGenerated
+	$(GO) test ./validate -count=1 -run TestTargets
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -e; for t in $$(grep -ro --include=*_test.go '^func Fuzz[A-Za-z0-9_]*' . | grep -E '$(FUZZ)' | sed 's|/[^/]*:func |:|' | sort); do \

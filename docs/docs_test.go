@@ -16,7 +16,6 @@ import (
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/reg"
 	"github.com/presi-sim/presi/lab"
-	"github.com/presi-sim/presi/validate"
 	"github.com/presi-sim/presi/workload"
 )
 
@@ -33,15 +32,11 @@ var references = []struct {
 	{"config.md", writeConfig},
 	{"stats.md", writeStats},
 	{"workloads.md", writeWorkloads},
-	{"validation.md", writeValidation},
 }
 
 func TestGenerated(t *testing.T) {
 	for _, r := range references {
 		t.Run(r.file, func(t *testing.T) {
-			if testing.Short() && r.file == "validation.md" {
-				t.Skip("the models run for ten seconds")
-			}
 			var b bytes.Buffer
 			r.write(t, &b)
 			if *update {
@@ -157,10 +152,4 @@ its function Parse; `+"`presi workload show NAME`"+` prints a network's operator
 		require.NoError(t, err)
 		row(b, "`"+name+"`", g.Title, len(g.Ops), fmt.Sprintf("%.4g", float64(g.MACs())/1e9), g.Params(), g.DType, g.Source)
 	}
-}
-
-func writeValidation(t *testing.T, b *bytes.Buffer) {
-	tables, err := validate.Run(t.Context(), validate.Options{})
-	require.NoError(t, err)
-	require.NoError(t, validate.WriteMarkdown(b, tables))
 }
