@@ -31,5 +31,3 @@ func gemminiTables(ctx context.Context, o *Options) ([]Table, error) {
 	})
 	return tablesOf(&c), err
 }
-
-func tpuTables(context.Context, *Options) ([]Table, error) { return nil, nil }

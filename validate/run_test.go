@@ -1,9 +1,13 @@
 package validate
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"flag"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,10 +17,19 @@ import (
 	"github.com/presi-sim/presi/validate/refs"
 )
 
-// Every target holds on the shipped references. Those of the folder that
-// PRESI_REFS names are held besides.
+var update = flag.Bool("update", false, "rewrite docs/validation.md; with PRESI_REFS, what is recorded")
+
+const (
+	page     = "../docs/validation.md"
+	recorded = "testdata/recorded.json" // tables of references that are not shipped
+)
+
+// Every target holds on the shipped references, and the page says what was
+// measured. With PRESI_REFS those of the folder that it names are held, and what
+// is recorded of them.
 func TestTargets(t *testing.T) {
-	files, err := refs.In(os.Getenv("PRESI_REFS"))
+	dir := os.Getenv("PRESI_REFS")
+	files, err := refs.In(dir)
 	require.NoError(t, err)
 	tables, err := Run(context.Background(), Options{Refs: files})
 	require.NoError(t, err)
@@ -32,6 +45,36 @@ func TestTargets(t *testing.T) {
 		}
 	}
 	assert.GreaterOrEqual(t, gated, 16)
+	if dir != "" {
+		golden(t, recorded, unshipped(t, tables))
+		return
+	}
+	var old []Table
+	text, err := os.ReadFile(recorded)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &old))
+	var b bytes.Buffer
+	require.NoError(t, WriteMarkdown(&b, tables, old))
+	golden(t, page, b.Bytes())
+}
+
+// unshipped are the tables of what is not shipped, or in part.
+func unshipped(t *testing.T, tables []Table) []byte {
+	tables = slices.DeleteFunc(slices.Clone(tables), func(x Table) bool {
+		return !strings.HasPrefix(x.Name, "tpu-v4") && !strings.HasPrefix(x.Name, "IOMMU")
+	})
+	text, err := json.MarshalIndent(tables, "", "  ")
+	require.NoError(t, err)
+	return append(text, '\n')
+}
+
+func golden(t *testing.T, file string, got []byte) {
+	if *update {
+		require.NoError(t, os.WriteFile(file, got, 0o666))
+	}
+	want, err := os.ReadFile(file)
+	require.NoError(t, err)
+	require.Equal(t, string(want), string(got), "%s lags behind the models: make gen", file)
 }
 
 // folder returns references of a folder with one file.
