@@ -72,6 +72,7 @@ type Device struct {
 	// Private is the driver's state of the device.
 	Private any
 
+	ioctls     *[256]*Ioctl
 	managed    managed // until the last reference goes
 	bound      managed // until the driver lets go of the device
 	refs       int     // files, objects and the registration
@@ -89,7 +90,7 @@ func (c *Class) NewDevice(driver *Driver, address string) (*Device, error) {
 		return nil, errnof(unix.EINVAL, "driver %s claims accel together with render or modeset", driver.Name)
 	}
 	d := &Device{class: c, kernel: c.kernel, driver: driver, Address: address, Minor: -1, refs: 1,
-		quiet: c.kernel.NewWaitQueue()}
+		quiet: c.kernel.NewWaitQueue(), ioctls: driver.dispatch()}
 	return d, nil
 }
 

@@ -226,7 +226,7 @@ func TestCapabilities(t *testing.T) {
 			return v.Value, err
 		}
 		for _, c := range []struct{ capability, with, without uint64 }{
-			{abi.CapPrime, 3, 3}, {abi.CapSyncobj, 1, 0}, {abi.CapSyncobjTimeline, 1, 0},
+			{abi.CapPrime, 3, 0}, {abi.CapSyncobj, 1, 0}, {abi.CapSyncobjTimeline, 1, 0},
 		} {
 			v, err := get(f, a, c.capability)
 			require.NoError(t, err)

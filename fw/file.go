@@ -24,6 +24,7 @@ type File struct {
 	handles  map[*Object]int // handles an object has in this file
 	syncobjs handles[*Syncobj]
 	calls    int // ioctls under way
+	structs  [][]byte
 	closed   bool
 }
 

@@ -27,22 +27,22 @@ func (f *File) Ioctl(request uint32, arg uint64) error {
 	if request>>8&0xff != abi.DRMType {
 		return errnof(unix.ENOTTY, "ioctl type %#x", request>>8&0xff)
 	}
-	entry, err := d.driver.lookup(request & 0xff)
-	if err != nil {
-		return err
+	entry := d.ioctls[request&0xff]
+	if entry == nil {
+		return errnof(unix.EINVAL, "ioctl number %#x", request&0xff)
 	}
 	size := int(request >> 16 & maxIoctlSize)
-	var small [128]byte
-	buf := small[:]
-	if n := max(size, entry.Size); n > len(buf) {
-		buf = make([]byte, n)
-	}
+	buf := f.takeStruct(max(size, entry.Size))
+	defer f.giveStruct(buf)
+	in := 0
 	if request>>30&abi.IoctlWrite != 0 {
 		if err := f.user.CopyIn(arg, buf[:size]); err != nil {
 			return err
 		}
+		in = size
 	}
-	err = entry.Fn(f, buf[:entry.Size])
+	clear(buf[in:])
+	err := entry.Fn(f, buf[:entry.Size])
 	if request>>30&abi.IoctlRead != 0 {
 		if fault := f.user.CopyOut(arg, buf[:size]); fault != nil {
 			return fault
@@ -51,20 +51,36 @@ func (f *File) Ioctl(request uint32, arg uint64) error {
 	return err
 }
 
-// lookup finds an ioctl by number.
-func (d *Driver) lookup(nr uint32) (*Ioctl, error) {
-	var entry *Ioctl
-	if nr >= abi.CommandBase && nr < abi.CommandEnd {
-		if e, ok := d.Ioctls[nr]; ok {
-			entry = &e
+// smallStruct is the size of the buffers that calls use again.
+const smallStruct = 128
+
+// takeStruct returns a buffer for an ioctl's struct.
+func (f *File) takeStruct(n int) []byte {
+	last := len(f.structs) - 1
+	if n > smallStruct || last < 0 {
+		return make([]byte, max(n, smallStruct))
+	}
+	buf := f.structs[last]
+	f.structs = f.structs[:last]
+	return buf
+}
+
+func (f *File) giveStruct(buf []byte) {
+	if len(buf) == smallStruct {
+		f.structs = append(f.structs, buf)
+	}
+}
+
+// dispatch is the table of a device: the core's ioctls and the driver's.
+func (d *Driver) dispatch() *[256]*Ioctl {
+	table := coreIoctls
+	clear(table[abi.CommandBase:abi.CommandEnd])
+	for nr, entry := range d.Ioctls {
+		if nr >= abi.CommandBase && nr < abi.CommandEnd {
+			table[nr] = &entry
 		}
-	} else {
-		entry = coreIoctls[nr]
 	}
-	if entry == nil {
-		return nil, errnof(unix.EINVAL, "ioctl number %#x", nr)
-	}
-	return entry, nil
+	return &table
 }
 
 // requires wraps an ioctl that a feature must be claimed for.
@@ -109,6 +125,11 @@ func init() {
 		abi.NrSyncobjSignal:     sync("SYNCOBJ_SIGNAL", abi.SizeOf[abi.SyncobjArray](), syncobjSignal),
 		abi.NrSyncobjTimeSignal: sync("SYNCOBJ_TIMELINE_SIGNAL", abi.SizeOf[abi.SyncobjTimelineArray](), syncobjTimelineSignal),
 		abi.NrSyncobjQuery:      sync("SYNCOBJ_QUERY", abi.SizeOf[abi.SyncobjTimelineArray](), syncobjQuery),
+		abi.NrPrimeHandleToFD:   gem("PRIME_HANDLE_TO_FD", abi.SizeOf[abi.PrimeHandle](), primeHandleToFD),
+		abi.NrPrimeFDToHandle:   gem("PRIME_FD_TO_HANDLE", abi.SizeOf[abi.PrimeHandle](), primeFDToHandle),
+		abi.NrSyncobjHandleToFD: sync("SYNCOBJ_HANDLE_TO_FD", abi.SizeOf[abi.SyncobjHandle](), syncobjHandleToFD),
+		abi.NrSyncobjFDToHandle: sync("SYNCOBJ_FD_TO_HANDLE", abi.SizeOf[abi.SyncobjHandle](), syncobjFDToHandle),
+		abi.NrSyncobjEventfd:    sync("SYNCOBJ_EVENTFD", abi.SizeOf[abi.SyncobjEventfd](), syncobjEventfd),
 		abi.NrSyncobjTransfer:   sync("SYNCOBJ_TRANSFER", abi.SizeOf[abi.SyncobjTransfer](), syncobjTransfer),
 	} {
 		coreIoctls[nr] = &entry
@@ -146,7 +167,7 @@ func getCap(f *File, arg []byte) error {
 	}
 	switch a.Capability {
 	case abi.CapPrime:
-		a.Value = abi.PrimeImport | abi.PrimeExport
+		a.Value = has(FeatureGEM) * (abi.PrimeImport | abi.PrimeExport)
 	case abi.CapSyncobj, abi.CapSyncobjTimeline:
 		a.Value = has(FeatureSyncobj)
 	default:

@@ -13,11 +13,13 @@ type UserMemory interface {
 	CopyOut(addr uint64, p []byte) error
 }
 
-// Arena is a program's memory in-process: Go slices under made-up addresses,
-// with holes between them.
+// Arena is a program in-process, as far as a kernel sees one: its memory, Go
+// slices under made-up addresses with holes between them, and its file
+// descriptors. Files that are opened with the same Arena belong to one program.
 type Arena struct {
 	areas []area // by address
 	next  uint64
+	fds   handles[Descriptor]
 }
 
 type area struct {
@@ -48,9 +50,6 @@ func (a *Arena) Unmap(addr uint64) {
 		a.next = arenaBase
 	}
 }
-
-// Leaks returns an error when descriptors are open that nobody closed.
-func (a *Arena) Leaks() error { return nil }
 
 // find returns n bytes at addr, nil if they are not all mapped by one area.
 func (a *Arena) find(addr uint64, n int) []byte {

@@ -29,6 +29,10 @@ func TestUnplugAndReplug(t *testing.T) {
 		hung := p.Start(q, hang(p, 0))
 		queued := p.Start(q, &fwtest.Job{Packets: []abi.Packet{{Op: abi.OpNop}}})
 		never := p.NewSyncobj()
+		out := abi.SyncobjHandle{Handle: hung.Done, Flags: abi.SyncobjSyncFile}
+		fwtest.Must(p, abi.NrSyncobjHandleToFD, &out)
+		file, err := p.Memory.Descriptor(out.FD)
+		require.NoError(t, err)
 		ended := 0
 		for _, so := range []uint32{hung.Done, queued.Done} {
 			d.Go("waiter", func() {
@@ -50,7 +54,9 @@ func TestUnplugAndReplug(t *testing.T) {
 
 		assert.ErrorIs(t, fwtest.Ioctl(p, abi.NrQuery, &abi.Query{}), unix.ENODEV)
 		assert.ErrorIs(t, fwtest.Ioctl(p, abi.NrVersion, &abi.VersionInfo{}), unix.ENODEV)
-		_, err := d.Class.Open(old, &fw.Arena{})
+		assert.Equal(t, -int(unix.ENODEV), file.(*fw.SyncFile).Status())
+		require.NoError(t, p.Memory.CloseFD(out.FD))
+		_, err = d.Class.Open(old, &fw.Arena{})
 		assert.ErrorIs(t, err, unix.ENODEV)
 		_, err = idle.File.Mmap(4<<30, 4096)
 		assert.ErrorIs(t, err, unix.ENODEV)
