@@ -12,7 +12,7 @@ import (
 // FuzzReplay feeds altered scenarios: whatever they program, the IOMMU answers
 // as hardware does.
 func FuzzReplay(f *testing.F) {
-	for _, name := range []string{"testdata/05_command_queue.jsonl.gz", "testdata/08_registers.jsonl.gz"} {
+	for _, name := range []string{"../validate/refs/iommu/05_command_queue.jsonl.gz", "../validate/refs/iommu/08_registers.jsonl.gz"} {
 		file, err := os.Open(name)
 		if err != nil {
 			f.Fatal(err)

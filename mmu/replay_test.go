@@ -10,10 +10,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// TestReplay runs the recorded scenarios: those in testdata, and the full files
+// TestReplay runs the recorded scenarios: those in validate/refs, and the full files
 // of the folder that PRESI_IOMMU_VECTORS names.
 func TestReplay(t *testing.T) {
-	files, err := filepath.Glob("testdata/0[1-8]_*.jsonl.gz")
+	files, err := filepath.Glob("../validate/refs/iommu/0[1-8]_*.jsonl.gz")
 	require.NoError(t, err)
 	if dir := os.Getenv("PRESI_IOMMU_VECTORS"); dir != "" {
 		more, err := filepath.Glob(filepath.Join(dir, "0[1-8]_*.jsonl.gz"))

@@ -166,7 +166,7 @@ func timed(sc *scenario) bool {
 
 // TestTimedIOMMUAnswersAsRecorded runs recorded scenarios in simulated time.
 func TestTimedIOMMUAnswersAsRecorded(t *testing.T) {
-	files, err := filepath.Glob("testdata/0[1-6]_*.jsonl.gz")
+	files, err := filepath.Glob("../validate/refs/iommu/0[1-6]_*.jsonl.gz")
 	require.NoError(t, err)
 	require.Len(t, files, 6)
 	ran, translated := 0, 0

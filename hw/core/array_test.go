@@ -38,11 +38,11 @@ func number(t *testing.T, row map[string]string, name string) int64 {
 	return v
 }
 
-// testdata/scalesim.csv: compute cycles of SCALE-Sim v3 (commit 1d62b68) at ideal
+// validate/refs/systolic/scalesim.csv: compute cycles of SCALE-Sim v3 (commit 1d62b68) at ideal
 // bandwidth. A GEMM is one tile; every row must match to the cycle.
 func TestScaleSim(t *testing.T) {
 	flows := map[string]Dataflow{"ws": abi.WeightStationary, "os": abi.OutputStationary, "is": abi.InputStationary}
-	rows := table(t, "testdata/scalesim.csv")
+	rows := table(t, "../../validate/refs/systolic/scalesim.csv")
 	require.Len(t, rows, 128)
 	for _, row := range rows {
 		c := ArrayConfig{Rows: int(number(t, row, "array_h")), Cols: int(number(t, row, "array_w")), Overlap: ScaleSim, F32Cycles: 1}
@@ -138,7 +138,7 @@ func TestArrayProperties(t *testing.T) {
 
 var mapping = regexp.MustCompile(`^\[T\] N1 C(\d+) M(\d+) P(\d+) Q(\d+) .*\[O\] N1 C(\d+) M(\d+) P(\d+) Q(\d+) .*\[I\] N1 C(\d+) M(\d+) P(\d+) Q(\d+) S(\d+) R(\d+)`)
 
-// testdata/gemmini_rtl.csv: cycles of Gemmini's RTL, 8×8 weight-stationary, on
+// validate/refs/gemmini/rtl.csv: cycles of Gemmini's RTL, 8×8 weight-stationary, on
 // convolutions in the tiles given. Each tap of the window is a product over the
 // tile's channels. An instruction streams up to eight pixels of an output row
 // and keeps the array for four cycles at least; the longer side of the tile is
@@ -147,7 +147,7 @@ var mapping = regexp.MustCompile(`^\[T\] N1 C(\d+) M(\d+) P(\d+) Q(\d+) .*\[O\] 
 func TestGemmini(t *testing.T) {
 	c := ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1, BurstRows: 8, BurstCycles: 4, FoldCycles: 1, SetupCycles: 60 - (8 + 14)}
 	sum, worst := 0.0, 0.0
-	rows := table(t, "testdata/gemmini_rtl.csv")
+	rows := table(t, "../../validate/refs/gemmini/rtl.csv")
 	require.Len(t, rows, 11)
 	for _, row := range rows {
 		var v [14]int64

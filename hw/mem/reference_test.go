@@ -25,7 +25,7 @@ func (p point) String() string {
 }
 
 func readPoints(t *testing.T) (points []point) {
-	f, err := os.Open("testdata/ramulator2.csv")
+	f, err := os.Open("../../validate/refs/dram/ramulator2.csv")
 	require.NoError(t, err)
 	defer f.Close()
 	rows, err := csv.NewReader(f).ReadAll()

@@ -15,10 +15,10 @@ import (
 	"github.com/presi-sim/presi/sim"
 )
 
-// reference reads a table of testdata, a map a row.
+// reference reads a table of validate/refs, a map a row.
 func reference(t testing.TB, file string) []map[string]string {
 	t.Helper()
-	f, err := os.Open("testdata/" + file)
+	f, err := os.Open("../../validate/refs/pcie/" + file)
 	require.NoError(t, err)
 	defer f.Close()
 	lines, err := csv.NewReader(f).ReadAll()
