@@ -1,8 +1,9 @@
 // Package workload holds the work a machine is measured on: networks as data,
 // single operators by shorthand, and the values of their tensors.
 //
-// A network is a TOML file (the shipped ones are in networks/, see [List]) or a
-// shorthand such as "gemm:256x1024x512". [Load] turns either into a [Graph]:
+// A network is a TOML file (the shipped ones are in networks/, see [List]), a
+// topology file of SCALE-Sim (.csv) or a shorthand such as "gemm:256x1024x512".
+// [Load] turns each into a [Graph]:
 // tensors with shapes and element types, and a list of operators in execution
 // order, each of which becomes one kernel on a device. The package knows no
 // hardware: tiles, mappings and addresses are somebody else's.
@@ -39,6 +40,33 @@
 // unless it says `in`; "$in" is what the block started from. A name is looked
 // up in its own block first, then in the whole file. The keys of each operator
 // are in the table of kinds (kinds.go); anything else is an error.
+//
+// A file that says only how it differs from a shipped network has a base and
+// variables, and nothing else:
+//
+//	name   = "bert-long"
+//	title  = "BERT-base, sequences of 512 tokens"
+//	source = "as bert-base-128"
+//	base   = "bert-base-128"
+//
+//	[set]
+//	seq = 512
+//
+// # Topology files
+//
+// The first line of a topology is its header, the others are a layer each:
+//
+//	Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,
+//	Conv1, 224, 224, 11, 11, 3, 96, 4,
+//
+// or, for products,
+//
+//	Layer, M, N, K,
+//	FF_A, 128, 512, 2048,
+//
+// Geometry is SCALE-Sim's: nothing is padded, output extents are rounded up, and
+// a convolution with DP in its name is depthwise. The layers are not linked: each
+// reads a tensor of its own, without bias or activation.
 //
 // # Values
 //

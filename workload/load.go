@@ -22,8 +22,8 @@ var networkFiles embed.FS
 const maxBatch = 1 << 20
 
 // Load makes a graph of a shipped network ("resnet50", see [List]), of a file
-// (a name that ends in .toml) or of a single operator ("gemm:256x1024x512",
-// see [Parse]). A network's variables can be given behind
+// (a name that ends in .toml; or in .csv, a topology of SCALE-Sim) or of a single
+// operator ("gemm:256x1024x512", see [Parse]). A network's variables can be given behind
 // its name: "gpt2-decode,context=1024". All faults are reported at once, each
 // an [*Error], joined.
 func Load(name string, opts Options) (*Graph, error) {
@@ -67,6 +67,9 @@ func Load(name string, opts Options) (*Graph, error) {
 func Parse(shorthand string) (*Graph, error) { return parse(shorthand, Options{Batch: 1}) }
 
 func loadFile(name string, opts Options, vars map[string]int) (*Graph, error) {
+	if strings.HasSuffix(name, ".csv") {
+		return loadTopology(name, opts, vars)
+	}
 	if strings.HasSuffix(name, ".toml") {
 		text, err := os.ReadFile(name)
 		if err != nil {
@@ -78,9 +81,27 @@ func loadFile(name string, opts Options, vars map[string]int) (*Graph, error) {
 	text, err := fs.ReadFile(networkFiles, file)
 	if err != nil {
 		return nil, &Error{Source: name, Err: ErrUnknown, Msg: "is no network; want one of " + strings.Join(List(), ", ") +
-			", a file that ends in .toml, or an operator such as gemm:256x1024x512"}
+			", a file that ends in .toml or .csv, or an operator such as gemm:256x1024x512"}
 	}
 	return readFile(path.Base(file), string(text), opts, vars)
+}
+
+// maxTopology bounds the size of a topology file.
+const maxTopology = 1 << 24
+
+func loadTopology(name string, opts Options, vars map[string]int) (*Graph, error) {
+	if len(vars) > 0 {
+		return nil, &Error{Source: name, Msg: "a topology has no variables; want the file's name alone"}
+	}
+	info, err := os.Stat(name)
+	if err == nil && info.Size() > maxTopology {
+		return nil, &Error{Source: name, Line: 1, Col: 1, Msg: fmt.Sprintf("is %d bytes long; want at most %d", info.Size(), maxTopology)}
+	}
+	text, err := os.ReadFile(name)
+	if err != nil {
+		return nil, fmt.Errorf("workload %s: %w", name, err)
+	}
+	return readTopology(name, string(text), opts)
 }
 
 // splitVars takes "name,key=value,…" apart.
