@@ -51,6 +51,7 @@ var layers = []struct {
 	{"validate", []string{"sim", "hw", "hw/abi", "hw/mem", "hw/pcie", "hw/core", "hw/host", "mmu", "dma", "configs", "fw", "fw/rt", "lab"}},
 	{"cmd", []string{"sim", "hw/reg", "hw/abi", "hw/npu", "configs", "workload", "lab", "sweep", "validate", "mmu"}},
 	{"benchmarks", nil}, // tests only
+	{"docs", nil},       // likewise
 }
 
 // models are simulated: nothing in them may depend on the machine that
