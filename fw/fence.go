@@ -15,12 +15,19 @@ type Fence struct {
 	done   bool
 	err    error
 	at     int64 // when it was signalled, ns
-	calls  []func()
+	first  func()
+	calls  []func() // beyond the first
 	wait   hw.WaitQueue
 }
 
 // NewFence returns a fence that is not signalled.
 func NewFence(k hw.Kernel) *Fence { return &Fence{kernel: k} }
+
+// Init makes a fence that is part of something else as NewFence makes one.
+func (f *Fence) Init(k hw.Kernel) *Fence {
+	*f = Fence{kernel: k}
+	return f
+}
 
 // SignaledFence returns a fence that is signalled.
 func SignaledFence(k hw.Kernel) *Fence {
@@ -36,8 +43,11 @@ func (f *Fence) Signal(err error) {
 		return
 	}
 	f.done, f.err, f.at = true, err, f.kernel.Now()
-	calls := f.calls
-	f.calls = nil
+	first, calls := f.first, f.calls
+	f.first, f.calls = nil, nil
+	if first != nil {
+		first()
+	}
 	for _, fn := range calls {
 		fn()
 	}
@@ -57,11 +67,14 @@ func (f *Fence) SignaledAt() int64 { return f.at }
 
 // OnSignal calls fn when the fence is signalled, at once if it is.
 func (f *Fence) OnSignal(fn func()) {
-	if f.done {
+	switch {
+	case f.done:
 		fn()
-		return
+	case f.first == nil:
+		f.first = fn
+	default:
+		f.calls = append(f.calls, fn)
 	}
-	f.calls = append(f.calls, fn)
 }
 
 // Wait waits until an absolute time in ns; ETIME if it passes first.

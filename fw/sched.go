@@ -78,6 +78,7 @@ type Job struct {
 	// TimeoutNS on hardware; 0 waits for ever.
 	TimeoutNS int64
 
+	finished  Fence
 	entity    *Entity
 	deps      []*Fence
 	hardware  *Fence
@@ -86,7 +87,9 @@ type Job struct {
 
 // NewJob returns a job that is not armed.
 func (e *Entity) NewJob() *Job {
-	return &Job{Finished: NewFence(e.sched.kernel), entity: e}
+	j := &Job{entity: e}
+	j.Finished = j.finished.Init(e.sched.kernel)
+	return j
 }
 
 // DependOn makes the job wait for a fence.

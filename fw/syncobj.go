@@ -79,8 +79,12 @@ func (s *Syncobj) Payload() (reached, submitted uint64) { return s.now.reached, 
 func (s *Syncobj) At(value uint64) *Fence { return s.now.at(value) }
 
 func (s *Syncobj) changed() {
-	for _, w := range append([]*watcher(nil), s.watchers...) {
+	for i := 0; i < len(s.watchers); {
+		w := s.watchers[i]
 		w.changed()
+		if i < len(s.watchers) && s.watchers[i] == w { // it has not gone
+			i++
+		}
 	}
 }
 

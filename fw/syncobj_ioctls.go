@@ -46,7 +46,7 @@ func (f *File) syncobjArray(handles, points uint64, count uint32) ([]*Syncobj, [
 	if count == 0 || count > maxSyncobjs {
 		return nil, nil, errnof(unix.EINVAL, "%d syncobjs", count)
 	}
-	raw := make([]byte, 4*count)
+	raw := make([]byte, 4*count, 8*count)
 	if err := f.user.CopyIn(handles, raw); err != nil {
 		return nil, nil, err
 	}
@@ -59,7 +59,7 @@ func (f *File) syncobjArray(handles, points uint64, count uint32) ([]*Syncobj, [
 		objs[i] = s
 	}
 	if points != 0 {
-		raw = make([]byte, 8*count)
+		raw = raw[:8*count]
 		if err := f.user.CopyIn(points, raw); err != nil {
 			return nil, nil, err
 		}

@@ -36,8 +36,9 @@ type job struct {
 	command  uint64
 	length   uint32
 	views    []*view
-	hardware *fw.Fence
-	progress uint32 // of the ring, when a time-out looked
+	fence    fw.Fence
+	hardware *fw.Fence // &fence, once it is on hardware
+	progress uint32    // of the ring, when a time-out looked
 	looked   bool
 }
 

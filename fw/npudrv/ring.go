@@ -128,7 +128,7 @@ func (r *ring) Run(fj *fw.Job) (*fw.Fence, error) {
 	j := fj.Private.(*job)
 	r.seqno++
 	j.hwSeqno = r.seqno
-	j.hardware = fw.NewFence(d.bus)
+	j.hardware = j.fence.Init(d.bus)
 	r.flying = append(r.flying, j)
 	r.push(j)
 	return j.hardware, nil
