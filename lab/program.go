@@ -79,9 +79,7 @@ func (r *run) open() (err error) {
 	if p.dev, err = rt.Open(rt.Local(p.file, &p.arena)); err != nil {
 		return err
 	}
-	cfg := r.o.Machine
-	perCore := float64(r.sys.Device.DRAM().PeakRate()) / float64(cfg.Core.Clock) / float64(cfg.Core.Count)
-	p.lib = p.dev.Library(rt.Options{Dataflow: uint8(cfg.Array.Dataflow), BytesPerCycle: perCore, F32Cycles: cfg.Array.F32Cycles})
+	p.lib = p.dev.Library(MapperOptions(r.o.Machine, r.sys.Device.DRAM().PeakRate()))
 	p.queue, err = p.dev.NewQueue(rt.Compute, rt.PriorityNormal, 0)
 	return err
 }

@@ -178,7 +178,7 @@ func (r *run) report() *Report {
 		SimTime: end - r.start, SetupTime: r.setup, UploadBytes: r.upload, TimingOnly: r.o.TimingOnly,
 		Verified: r.verified, VerifyFailures: r.failures, Accuracy: r.accuracy, ReferenceAccuracy: r.reference, SameAsReference: r.same}
 	rep.Cycles = clock.Cycles(rep.SimTime)
-	perCycle := float64(cfg.Core.Count) * float64(cfg.Array.Rows*cfg.Array.Cols)
+	perCycle := float64(cfg.Core.Count) * float64(cfg.Array.Peak())
 	if r.g.DType == workload.F32 {
 		perCycle /= float64(cfg.Array.F32Cycles)
 	}

@@ -36,6 +36,9 @@ func (l *plan) share(split uint8) bool {
 		axis, unit = &l.n, p.unit()
 	case abi.SplitBatch:
 		axis = &l.q
+	case abi.SplitNone:
+		l.active = 1
+		return l.m.together > 0
 	}
 	parts := *axis / unit
 	l.active = min(l.m.cores, parts)
@@ -147,11 +150,14 @@ func (l *plan) estimate() int64 {
 	input, weights := l.loads()
 	array, vector, memory := l.array(), l.vector(), l.memory(input, weights)
 	sum := array + vector + memory
-	longest := max(array, vector, memory)
-	if l.buffers < 2 {
-		longest = sum
+	longest, ends := max(array, vector, memory), 2*l.m.latency
+	if l.active > 1 {
+		ends += l.m.together
 	}
-	ends := l.transfer(l.slot[0]+l.slot[1]+l.slot[2]) + 2*l.m.latency + l.epilogue(l.tile.m*l.tile.w, l.tile.n)
+	if l.buffers < 2 {
+		return sum + ends
+	}
+	ends += l.transfer(l.slot[0]+l.slot[1]+l.slot[2]) + l.epilogue(l.tile.m*l.tile.w, l.tile.n)
 	return longest + (sum-longest)/4 + ends
 }
 
@@ -168,7 +174,7 @@ func (l *plan) array() int64 {
 	p, t := l.p, l.tile
 	total := satMul(l.q, l.m.cycles(p), overRows(l, func(mw int64) int64 { return p.overM(l.m, mw) }),
 		over(p.cg, t.k, func(k int64) int64 { return p.overK(l.m, k) }), l.overColumns())
-	return total + satMul(l.q, l.mt, l.nt, l.kt, opCycles)
+	return satMul(ceilDiv(total, l.m.arrays), l.m.row)/16 + satMul(l.q, l.mt, l.nt, l.kt, opCycles)
 }
 
 // array is the row cycles of one tile. The time of a product is a product of

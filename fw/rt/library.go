@@ -23,6 +23,20 @@ type Options struct {
 	// RunBytes is the length of a contiguous run of memory below which a
 	// request costs as much as one of this length; 0: 512.
 	RunBytes int
+	// PortBytesPerCycle is what one core alone can take of the memory; 0: a third
+	// more than its share.
+	PortBytesPerCycle float64
+	// Arrays in a core, which share each product; 0: 1.
+	Arrays int
+	// RowCycles is how many cycles a row of int8 or bf16 operands takes; 0: 1.
+	RowCycles float64
+	// ShareCycles is what a kernel on several cores takes beside; one that gains
+	// less from them runs on one core.
+	ShareCycles int
+	// Buffers is 1 where a tile's operands are loaded, multiplied and stored one
+	// after another, 2 where the next tile's loads run beside; 0: 2, or 1 for
+	// kernels of which no two tiles fit.
+	Buffers int
 	// LoadCycles is the latency of a load in core cycles; 0: 256.
 	LoadCycles int
 }
@@ -42,16 +56,22 @@ func NewLibrary(info *abi.DeviceInfo, o Options) *Library {
 	m := machine{
 		rows: int64(info.ArrayRows), cols: int64(info.ArrayCols), lanes: int64(info.VectorLanes),
 		spad: int64(min(info.ScratchpadSize, 1<<30)), cores: int64(info.NumCores),
-		f32: 6, run: 512, latency: 256, flow: o.Dataflow,
+		f32: 6, run: 512, latency: 256, flow: o.Dataflow, arrays: 1, row: 16, buffers: 2,
 	}
 	m.rate = max(int64(24*info.ArrayCols), 1)
 	override(&m.cores, o.Cores)
 	override(&m.f32, o.F32Cycles)
 	override(&m.run, o.RunBytes)
 	override(&m.latency, o.LoadCycles)
+	override(&m.arrays, o.Arrays)
+	override(&m.buffers, o.Buffers)
+	override(&m.row, int(16*o.RowCycles))
+	override(&m.together, o.ShareCycles)
 	if o.BytesPerCycle > 0 {
 		m.rate = max(int64(16*o.BytesPerCycle), 1)
 	}
+	m.port = m.rate * 4 / 3
+	override(&m.port, int(16*o.PortBytesPerCycle))
 	return &Library{mapper{machine: m, products: map[product]mapping{}}}
 }
 

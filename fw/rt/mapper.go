@@ -13,6 +13,11 @@ type machine struct {
 	flow       uint8 // dataflow
 	f32        int64 // cycles a row of f32 operands
 	rate       int64 // memory bytes a core and 16 cycles
+	port       int64 // the same for one core alone
+	arrays     int64 // in a core
+	buffers    int64 // slots of an operand with several tiles, if they fit
+	row        int64 // sixteenths of a cycle a row of operands takes
+	together   int64 // cycles that sharing a kernel among cores takes
 	run        int64 // bytes of the shortest efficient run
 	latency    int64 // cycles of a load
 }

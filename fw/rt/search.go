@@ -14,9 +14,9 @@ const (
 // search returns the mapping with the least estimate, double buffered if any
 // such tile fits.
 func (m *machine) search(p *product) (mapping, bool) {
-	for buffers := int64(2); buffers >= 1; buffers-- {
+	for buffers := m.buffers; buffers >= 1; buffers-- {
 		s := searcher{plan: plan{m: m, p: p, buffers: buffers}}
-		for _, split := range [...]uint8{abi.SplitM, abi.SplitN, abi.SplitBatch} {
+		for _, split := range [...]uint8{abi.SplitM, abi.SplitN, abi.SplitBatch, abi.SplitNone} {
 			if s.share(split) {
 				s.widths()
 			}

@@ -113,9 +113,9 @@ func (l *plan) outputRun() int64 {
 	return t.n * p.out
 }
 
-// transfer is the cycles bytes take a core: its share of the memory, and up to a
-// third more when other cores have no work.
+// transfer is the cycles bytes take a core: its share of the memory, and more, as
+// far as its port lets it, when other cores have no work.
 func (l *plan) transfer(bytes int64) int64 {
-	rate := min(l.m.rate*l.m.cores/l.active, l.m.rate*4/3)
+	rate := min(l.m.rate*l.m.cores/l.active, l.m.port)
 	return satMul(bytes, 16) / max(rate, 1)
 }

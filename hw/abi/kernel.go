@@ -41,6 +41,7 @@ const (
 	SplitM     = 0 // rows: GEMM m, CONV output rows, VECTOR rows
 	SplitN     = 1 // columns: GEMM n, CONV output channels
 	SplitBatch = 2
+	SplitNone  = 3 // the first core of the mask does all
 )
 
 // Activations.
@@ -225,7 +226,7 @@ func (k *Kernel) Decode(p []byte) Status {
 	}
 	if k.Kind < KernelGEMM || k.Kind > KernelProgram || k.InType >= NumDTypes || k.OutType >= NumDTypes ||
 		k.Flags&^kernelFlags != 0 || k.Op >= NumVecOps || k.Act >= NumActs || k.Dataflow > InputStationary ||
-		k.Order > OrderNM || k.Split > SplitBatch || le.Uint64(p[248:]) != 0 {
+		k.Order > OrderNM || k.Split > SplitNone || le.Uint64(p[248:]) != 0 {
 		return StatusBadDescriptor
 	}
 	return StatusOK

@@ -55,6 +55,11 @@ func (s *ArraySpec) extents() (sr, sc, t int64) {
 //
 // A group of a grouped product is a product of its own: its folds follow those
 // of the group before.
+//
+// Units arrays share a product in whichever way is quickest: each takes a part
+// of the folds, or with one stationary operand in several of them each takes a
+// part of the rows that stream (never with output-stationary folds, whose sums
+// would have to be added up).
 func (c *ArrayConfig) Cycles(s ArraySpec) int64 { return c.Cost(&s).Cycles() }
 
 // Cost returns the phases of a product. It is a pure function.
@@ -71,13 +76,8 @@ func (c *ArrayConfig) Cost(s *ArraySpec) ArrayCost {
 		one := folds*(skew+t*rate) - 1
 		return ArrayCost{Stream: groups * one}
 	}
-	last := c.stream(s, t) * rate
-	cost := ArrayCost{
-		Preload: int64(c.SetupCycles) + r*rate,
-		Stream:  (groups*folds-1)*(max(last, r*rate)+int64(c.FoldCycles)) + last,
-		Last:    last,
-		Drain:   r + w - 2,
-	}
+	cost := ArrayCost{Preload: int64(c.SetupCycles) + r*rate, Drain: r + w - 2}
+	cost.Stream, cost.Last = c.shared(s, groups*folds, t)
 	if s.Dataflow == abi.OutputStationary {
 		cost.Drain += r
 		if !s.Accumulate {
@@ -86,6 +86,27 @@ func (c *ArrayConfig) Cost(s *ArraySpec) ArrayCost {
 	}
 	return cost
 }
+
+// shared returns the cycles that folds of t vectors each take the arrays of the
+// core, and the last fold's.
+func (c *ArrayConfig) shared(s *ArraySpec, folds, t int64) (stream, last int64) {
+	rate, units := c.rate(s.Type), int64(max(c.Units, 1))
+	for rows := int64(1); rows <= units; rows++ { // arrays that share a fold's rows
+		each := units / rows
+		if each*rows != units || rows > 1 && s.Dataflow == abi.OutputStationary {
+			continue
+		}
+		one := c.stream(s, ceilDiv(t, rows)) * rate
+		all := (ceilDiv(folds, each)-1)*(max(one, int64(c.Rows)*rate)+int64(c.FoldCycles)) + one
+		if rows == 1 || all < stream {
+			stream, last = all, one
+		}
+	}
+	return stream, last
+}
+
+// Peak returns the multiply-accumulates a core's arrays do in a cycle at most.
+func (c *ArrayConfig) Peak() int64 { return int64(c.Rows) * int64(c.Cols) * int64(max(c.Units, 1)) }
 
 // stream returns the cycles of t vectors passing a stationary operand: with
 // weights in the array, each line is cut into instructions of BurstRows rows

@@ -26,12 +26,15 @@ type CoreConfig struct {
 	PortBytes    sim.Bytes `toml:"port_bytes" doc:"bytes per cycle and direction between a core and the memory fabric, typically 32B to 256B"`
 	Outstanding  int       `toml:"outstanding" doc:"requests in flight of each load and each store unit, typically 16 to 128"`
 	RequestBytes sim.Bytes `toml:"request_bytes" doc:"largest request of a load or store unit, a power of two, typically 256B to 4KiB"`
+	LaunchTime   sim.Time  `toml:"launch_time" doc:"from a kernel's turn to its first micro-operation and from its last one to its end: program and argument set-up, synchronisation"`
+	ShareTime    sim.Time  `toml:"share_time" doc:"what a kernel that cores share takes beside: dividing the work and meeting again"`
 }
 
 // ArrayConfig is the systolic array.
 type ArrayConfig struct {
 	Rows        int      `toml:"rows" doc:"rows of processing elements"`
 	Cols        int      `toml:"cols" doc:"columns of processing elements"`
+	Units       int      `toml:"units" doc:"arrays of this size in a core, which share each product: whole folds, or the rows that stream; 0: 1"`
 	Dataflow    Dataflow `toml:"dataflow" doc:"what the mapper prefers to keep in the array: ws, os or is"`
 	Overlap     Overlap  `toml:"overlap" doc:"double_buffered: the next weights are loaded while the array computes; scalesim: no overlap, as SCALE-Sim counts"`
 	F32Cycles   int      `toml:"f32_cycles" doc:"cycles a row of f32 operands takes (bf16 and int8: 1): products of bfloat16 pieces, 3 for about 16 bits of mantissa, 6 for 24"`
@@ -84,6 +87,13 @@ func (f *faults) power2(key string, v, lo, hi int64) {
 	}
 }
 
+// duration demands no time to a second.
+func (f *faults) duration(key string, v sim.Time) {
+	if v < 0 || v > sim.Second {
+		*f = append(*f, hw.BadConfig(key, v, "0s to 1s"))
+	}
+}
+
 // Validate returns every fault of the section.
 func (c *CoreConfig) Validate() []error {
 	var f faults
@@ -94,6 +104,8 @@ func (c *CoreConfig) Validate() []error {
 	f.within("core.port_bytes", int64(c.PortBytes), 1, 1<<16)
 	f.within("core.outstanding", int64(c.Outstanding), 1, 4096)
 	f.power2("core.request_bytes", int64(c.RequestBytes), 64, 1<<20)
+	f.duration("core.launch_time", c.LaunchTime)
+	f.duration("core.share_time", c.ShareTime)
 	return f
 }
 
@@ -102,6 +114,7 @@ func (c *ArrayConfig) Validate() []error {
 	var f faults
 	f.within("array.rows", int64(c.Rows), 1, 1<<14)
 	f.within("array.cols", int64(c.Cols), 1, 1<<14)
+	f.within("array.units", int64(c.Units), 0, 64)
 	f.within("array.f32_cycles", int64(c.F32Cycles), 1, 64)
 	f.within("array.setup_cycles", int64(c.SetupCycles), 0, 1<<20)
 	f.within("array.fold_cycles", int64(c.FoldCycles), 0, 1024)

@@ -79,18 +79,26 @@ func (c *core) init(x *Complex, id int, port hw.Target, functional bool) {
 
 func (c *core) source() hw.Source { return c.x.Source + hw.Source(c.id) }
 
-// enter takes the core's share of a launch: the i-th of n. A scratchpad that
-// holds another context's bytes is wiped first, which takes its time.
+// enter takes the core's share of a launch: the i-th of n. The launch's own time
+// passes first; a scratchpad that holds another context's bytes is wiped.
 func (c *core) enter(i, n int64) {
 	r := c.run
 	c.mark, c.since, c.bill = c.total, c.e.Now(), r.lead
 	c.sems, c.completed, c.finished = [abi.Semaphores]uint32{}, [numUnits]uint64{}, false
 	c.gen = c.expander(i, n)
+	wait := c.cfg.Core.LaunchTime
+	if n > 1 && r.plan.k.Split != abi.SplitNone {
+		wait += c.cfg.Core.ShareTime
+	}
+	c.bill[hw.Queue] += wait
 	if c.spad.enter(r.launch.ASID) {
 		wipe := c.clock.After(c.e.Now(), c.cfg.Scratchpad.clearCycles()) - c.e.Now()
 		c.bill[hw.Scratchpad] += wipe
+		wait += wipe
+	}
+	if wait > 0 {
 		c.inflight++
-		c.e.After(wipe, sim.Call{H: c.begin})
+		c.e.After(wait, sim.Call{H: c.begin})
 		return
 	}
 	c.start()

@@ -66,5 +66,6 @@
 //
 // Of n cores in the mask, the i-th takes elements [⌊i·X/n⌋, ⌊(i+1)·X/n⌋) of the
 // split axis: rows (output rows), columns (filters, in whole groups when there
-// are groups), or batches (outer × batch; images).
+// are groups), or batches (outer × batch; images). With SplitNone the first core
+// does everything and the others nothing: no ShareTime passes.
 package core
