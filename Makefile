@@ -12,7 +12,7 @@ BENCHTIME ?= 1s
 COUNT     ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint staticcheck policy bench gen check fuzz
+.PHONY: help build test race lint policy bench gen check fuzz
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -27,11 +27,9 @@ test: ## all tests
 race: ## all tests under the race detector
 	$(GO) test -race -timeout 60m $(PKGS)
 
-lint: staticcheck ## gofmt, go vet, staticcheck
+lint: ## gofmt, go vet, staticcheck
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w is due in:"; echo "$$files"; exit 1; }
 	$(GO) vet ./...
-
-staticcheck:
 	$(GO) run $(STATICCHECK) ./...
 
 policy: ## who may import whom

@@ -87,7 +87,7 @@ func synopsis(t *testing.T, folder string) string {
 		}
 		s := new(doc.Package).Synopsis(f.Doc.Text())
 		s = strings.TrimPrefix(s, "Command presi ")
-		s = strings.TrimPrefix(s, "Package "+strings.TrimSuffix(f.Name.Name, "_test")+" ")
+		s = strings.TrimPrefix(s, "Package "+f.Name.Name+" ")
 		return strings.TrimSuffix(strings.TrimPrefix(s, "is "), ".")
 	}
 	require.Fail(t, "no package comment", folder)
