@@ -2,6 +2,7 @@ package fw
 
 import (
 	"fmt"
+	"io"
 
 	"golang.org/x/sys/unix"
 
@@ -30,6 +31,8 @@ type Driver struct {
 	// CloseObject is told when a file's last handle of an object goes; jobs may
 	// still use it. May be nil.
 	CloseObject func(f *File, o *Object)
+	// FDInfo adds the driver's lines to a file's fdinfo. May be nil.
+	FDInfo func(f *File, w io.Writer)
 	// Ioctls are the driver's own, by number from abi.CommandBase on. They bracket
 	// what touches the hardware with Enter and Exit, and never wait in between for
 	// what a program decides.
@@ -47,9 +50,14 @@ type Ioctl struct {
 
 // Class is the accel class of a system: minors and nodes.
 type Class struct {
-	kernel  hw.Kernel
-	minors  [MaxMinors]*Device
-	clients uint64
+	// Sys and Debug are what a system shows at /sys and /sys/kernel/debug.
+	Sys, Debug *Tree
+
+	kernel    hw.Kernel
+	minors    [MaxMinors]*Device
+	clients   uint64
+	dumps     int
+	listeners []func(Uevent)
 }
 
 // Numbers of the character device.
@@ -59,7 +67,7 @@ const (
 )
 
 // NewClass returns a class without devices.
-func NewClass(k hw.Kernel) *Class { return &Class{kernel: k} }
+func NewClass(k hw.Kernel) *Class { return &Class{kernel: k, Sys: NewTree(), Debug: NewTree()} }
 
 // Device is a registered accelerator. Allocate its resources with Manage, then
 // Register last.
@@ -82,6 +90,8 @@ type Device struct {
 	quiet      hw.WaitQueue
 	files      []*File
 	offsets    offsets
+	dump       string // in sysfs, the core dump that can be read
+	dumpAt     int64
 }
 
 // NewDevice returns a device of a driver, not yet visible.
@@ -112,6 +122,7 @@ func (d *Device) Register() error {
 			d.Minor, d.registered = i, true
 			d.class.minors[i] = d
 			d.get()
+			d.publish()
 			return nil
 		}
 	}
@@ -135,6 +146,7 @@ func (d *Device) Unplug() {
 		d.quiet.Wait("sections of " + d.driver.Name + " to end")
 	}
 	if d.registered {
+		d.withdraw()
 		d.class.minors[d.Minor] = nil
 		d.registered = false
 		d.Put()

@@ -16,6 +16,7 @@ type Object struct {
 	Private any
 
 	refs   int
+	files  int // that have a handle of it
 	offset uint64
 	funcs  ObjectFuncs
 }
@@ -67,7 +68,9 @@ func (f *File) CreateHandle(o *Object) (uint32, error) {
 		o.Put()
 		return 0, err
 	}
-	f.handles[o]++
+	if f.handles[o]++; f.handles[o] == 1 {
+		o.files++
+	}
 	return h, nil
 }
 
@@ -84,6 +87,7 @@ func (f *File) Object(handle uint32) (*Object, error) {
 func (f *File) closeHandle(o *Object) {
 	if f.handles[o]--; f.handles[o] == 0 {
 		delete(f.handles, o)
+		o.files--
 		if fn := f.Dev.driver.CloseObject; fn != nil {
 			fn(f, o)
 		}

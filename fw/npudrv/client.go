@@ -7,6 +7,7 @@ import (
 
 	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
 )
 
 // client is the driver's state of an open file: a context with its mappings and
@@ -17,7 +18,8 @@ type client struct {
 	space  *space
 	lock   hw.Mutex // over making mappings
 	mapped map[*fw.Object]*view
-	queues []*queue // by number − 1; nil when destroyed
+	queues []*queue               // by number − 1; nil when destroyed
+	busy   [abi.NumEngines]uint64 // ns of its jobs on the engines
 	// unmaps counts mappings on their way out; gone wakes who waits for them.
 	unmaps int
 	gone   hw.WaitQueue

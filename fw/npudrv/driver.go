@@ -45,6 +45,7 @@ type Device struct {
 
 	resets    abi.ResetInfo
 	resetLock hw.Mutex
+	mailLock  hw.Mutex
 	vectors   int
 }
 
@@ -58,7 +59,7 @@ const (
 var driver = &fw.Driver{
 	Name: "presi", Desc: "presi accelerator", Date: "20261122", Major: 1,
 	Features: fw.FeatureAccel | fw.FeatureGEM | fw.FeatureSyncobj,
-	Open:     open, PostClose: postClose, CloseObject: closeObject,
+	Open:     open, PostClose: postClose, CloseObject: closeObject, FDInfo: fdInfo,
 }
 
 func init() { driver.Ioctls = ioctls }
@@ -74,9 +75,9 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex()}
+	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex(), mailLock: bus.NewMutex()}
 	base.Private = d
-	for _, step := range []func() error{d.enable, d.identify, d.boot, d.resetCompute, d.initMemory, d.initFaults, d.initInterrupts, d.initRings, d.Register} {
+	for _, step := range []func() error{d.enable, d.identify, d.boot, d.resetCompute, d.initMemory, d.initFaults, d.initInterrupts, d.initRings, d.register} {
 		if err := step(); err != nil {
 			d.Unbind()
 			d.Put()

@@ -52,6 +52,10 @@ var (
 	regBootCtrl   = abi.Offset(&abi.Mgmt, "BOOT_CTRL")
 	regBootStatus = abi.Offset(&abi.Mgmt, "BOOT_STATUS")
 
+	regMailCommand = abi.Offset(&abi.Mgmt, "MBOX_CMD")
+	regMailStatus  = abi.Offset(&abi.Mgmt, "MBOX_STATUS")
+	regMailRet     = abi.Offset(&abi.Mgmt, "MBOX_RET")
+
 	regSQLo      = abi.Offset(&abi.Queue, "SQ_BASE_LO")
 	regSQHi      = abi.Offset(&abi.Queue, "SQ_BASE_HI")
 	regCQLo      = abi.Offset(&abi.Queue, "CQ_BASE_LO")

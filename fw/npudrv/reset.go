@@ -57,6 +57,7 @@ func (d *Device) recover(r *ring, guilty *job) {
 	d.resets.State = resetBusy
 	guilty.queue.guilty = true
 	r.sched.Stop()
+	d.dump(r, guilty)
 	guilty.queue.entity.Kill(fw.ErrCanceled)
 	hung := fmt.Errorf("job %d made no progress: %w", guilty.seqno, unix.ETIME)
 	if err := d.reset(abi.ResetQueue | r.index<<8); err != nil {
@@ -98,6 +99,19 @@ func (d *Device) hasReset() {
 	d.resets.ResetCount++
 	d.resets.LastResetNS = uint64(d.bus.Now())
 	d.resets.LastError = -int32(unix.ETIME)
+	d.Uevent("change", "WEDGED=none")
+}
+
+// forceReset is debugfs's reset: the whole compute part. What had begun is lost.
+func (d *Device) forceReset() error {
+	d.resetLock.Lock()
+	defer d.resetLock.Unlock()
+	if d.resets.State == resetWedged {
+		return unix.EIO
+	}
+	d.resets.State = resetBusy
+	d.recoverAll(nil, nil)
+	return nil
 }
 
 // reset runs one of the device's resets to its end.
@@ -140,10 +154,10 @@ func (r *ring) restart(guilty *job, hung error, begun map[uint64]bool) {
 		switch {
 		case j == guilty:
 			j.hardware.Signal(hung)
-		case j.queue == guilty.queue:
+		case guilty != nil && j.queue == guilty.queue:
 			j.hardware.Signal(fw.ErrCanceled)
 		case begun[r.key(j.hwSeqno)]:
-			j.hardware.Signal(fmt.Errorf("job %d was ended by the reset for another: %w", j.seqno, unix.EIO))
+			j.hardware.Signal(fmt.Errorf("job %d was ended by a reset that was not its own: %w", j.seqno, unix.EIO))
 		default:
 			r.flying = append(r.flying, j)
 			r.push(j)
@@ -157,6 +171,7 @@ func (d *Device) wedge(err error) {
 	d.log("presi %s: the device is lost: %v", d.Address, err)
 	d.resets.State = resetWedged
 	d.resets.LastError = -int32(unix.EIO)
+	d.Uevent("change", "WEDGED=rebind,bus-reset")
 	for _, r := range d.rings {
 		flying := r.flying
 		r.flying = nil

@@ -191,6 +191,7 @@ func (r *ring) end(c *abi.Completion) {
 			continue
 		}
 		r.flying = append(r.flying[:i], r.flying[i+1:]...)
+		j.client.busy[r.engine] += c.BusyNS
 		if c.Status == abi.StatusOK {
 			j.hardware.Signal(nil)
 			return

@@ -1,6 +1,10 @@
 package abi
 
-import "github.com/presi-sim/presi/hw/reg"
+import (
+	"fmt"
+
+	"github.com/presi-sim/presi/hw/reg"
+)
 
 // Limits that the register map fixes.
 const (
@@ -298,6 +302,29 @@ var Doorbell = reg.Table{
 
 // Tables lists all register blocks of BAR0, by offset.
 var Tables = []reg.Table{Ident, MMU, Telemetry, Mgmt, Queue, Doorbell}
+
+// Table is a register block.
+type Table = reg.Table
+
+// EachReadable calls fn for every register of an instance of a block that reading
+// does not change, arrays element by element, with its offset in BAR0 and its
+// size in bytes.
+func EachReadable(t *Table, instance int, fn func(name string, off uint64, size int)) {
+	base := t.Base + uint64(instance)*t.Stride
+	for i := range t.Registers {
+		r := &t.Registers[i]
+		if r.Access == reg.WO || r.Access == reg.RC {
+			continue
+		}
+		for e := range max(r.Count, 1) {
+			name := r.Name
+			if r.Count > 0 {
+				name = fmt.Sprintf("%s[%d]", name, e)
+			}
+			fn(name, base+r.Offset+uint64(e)*r.Stride, r.Size)
+		}
+	}
+}
 
 // Offset returns a register's offset in BAR0 (of instance 0, element 0). A name
 // that is not in the table panics: drivers take their offsets when they load.
