@@ -15,7 +15,6 @@ type deviceWalk struct {
 	ctx    abi.Context
 	cached bool // the context came from the cache
 	walk   Walk
-	inWalk bool
 	cause  Cause
 	status hw.Status
 	entry  Entry

@@ -76,7 +76,6 @@ type Walk struct {
 	gpteAddr  uint64
 	gpte      uint64
 	gpurpose  purpose
-	firstLeaf uint64
 }
 
 // TableAt is a table found on the way: where it lies, as the IOMMU reads it

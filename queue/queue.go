@@ -70,9 +70,8 @@ type queue struct {
 	running uint32 // index of the entry that runs or runs next
 	phase   phase
 	packet  abi.Packet
-	at      uint32 // offset of packet in the entry's command buffer
-	again   bool   // a fence may have changed since the slot was read
-	trusted bool
+	at      uint32     // offset of packet in the entry's command buffer
+	again   bool       // a fence may have changed since the slot was read
 	slot    hw.Request // WAIT, SIGNAL and TIMESTAMP
 	slotBuf [8]byte
 

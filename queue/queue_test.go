@@ -39,7 +39,6 @@ type bench struct {
 	serve   sim.Handler
 	pending []*hw.Request
 	tail    uint32
-	done    uint32
 }
 
 func newBench(t *testing.T) *bench {

@@ -40,8 +40,7 @@ func TestErrorOfAProcessIsNotDropped(t *testing.T) {
 func TestStopKeepsWhatIsPending(t *testing.T) {
 	e := New(1)
 	var log []uint64
-	var h Handler
-	h = e.Register("h", func(arg uint64) {
+	h := e.Register("h", func(arg uint64) {
 		log = append(log, arg)
 		if arg == 1 || arg == 4 {
 			e.Stop()

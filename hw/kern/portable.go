@@ -2,12 +2,6 @@ package kern
 
 import "math"
 
-// maxNR and maxMR bound the micro-tiles of all back ends.
-const (
-	maxMR = 16
-	maxNR = 64
-)
-
 // backend is the kernels of one instruction set.
 type backend struct {
 	name    string

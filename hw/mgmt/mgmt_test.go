@@ -104,8 +104,7 @@ func TestHeartbeat(t *testing.T) {
 	require.Zero(t, f.read(0x008))
 	f.boot()
 	first := f.read(0x008)
-	f.e.After(3*sim.Millisecond, sim.Call{})
-	require.NoError(t, f.e.Run())
+	require.NoError(t, f.e.RunUntil(f.e.Now()+3*sim.Millisecond))
 	require.Equal(t, first+3, f.read(0x008))
 }
 

@@ -21,7 +21,7 @@ func CHeader(w io.Writer, guard, prefix string, tables []Table) error {
 	}
 	fmt.Fprintf(&h, "\n#endif /* %s */\n", guard)
 	if len(h.twice) > 0 {
-		return fmt.Errorf("C header: macros defined twice: %s", strings.Join(h.twice, ", "))
+		return fmt.Errorf("header in C: macros defined twice: %s", strings.Join(h.twice, ", "))
 	}
 	_, err := w.Write(h.Bytes())
 	return err
