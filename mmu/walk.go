@@ -64,18 +64,18 @@ type Walk struct {
 	Tables        [5]TableAt
 	GuestTables   [5]TableAt
 
-	next      func(*Walk, *MemOp) bool
-	then      func(*Walk, *MemOp) bool // after a second-stage walk
-	level     int
-	table     TableAt
-	pteAddr   uint64
-	pte       uint64
-	gpa       uint64
-	glevel    int
-	gtable    uint64
-	gpteAddr  uint64
-	gpte      uint64
-	gpurpose  purpose
+	next     func(*Walk, *MemOp) bool
+	then     func(*Walk, *MemOp) bool // after a second-stage walk
+	level    int
+	table    TableAt
+	pteAddr  uint64
+	pte      uint64
+	gpa      uint64
+	glevel   int
+	gtable   uint64
+	gpteAddr uint64
+	gpte     uint64
+	gpurpose purpose
 }
 
 // TableAt is a table found on the way: where it lies, as the IOMMU reads it

@@ -77,7 +77,7 @@ func TestCHeaderRefusesAMacroOfTwoThings(t *testing.T) {
 	table := Table{Name: "t", Size: 8, Registers: []Register{
 		{Name: "CTRL", Size: 4, Fields: []Field{{Name: "MODE"}}}, {Offset: 4, Name: "CTRL_MODE_MASK", Size: 4}}}
 	require.Empty(t, Check(table))
-	assert.EqualError(t, CHeader(&bytes.Buffer{}, "H", "X", []Table{table}), "C header: macros defined twice: X_T_CTRL_MODE_MASK")
+	assert.EqualError(t, CHeader(&bytes.Buffer{}, "H", "X", []Table{table}), "header in C: macros defined twice: X_T_CTRL_MODE_MASK")
 }
 
 // compile builds and runs a program beside the header.
