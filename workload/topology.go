@@ -124,7 +124,7 @@ func (r *topology) header() {
 		}
 	}
 	if n := len(form.columns); len(r.field) < n {
-		r.fail(len(r.field), "", nil, "%d columns found; want %d: %s", len(r.field), n, form.header())
+		r.fail(len(r.field), "", nil, "has %d of %d columns: %s", len(r.field), n, form.header())
 	}
 	r.form, r.sparse = form, len(r.field) > len(form.columns)
 }
@@ -150,7 +150,7 @@ func (r *topology) layer() {
 	before, n := len(r.faults.list), len(r.form.columns)
 	switch have := len(r.field); {
 	case have < n:
-		r.fail(have, "", nil, "%d values found; want %d: %s", have, n, r.form.header())
+		r.fail(have, "", nil, "has %d of %d values: %s", have, n, r.form.header())
 		return
 	case have > n+1 || have == n+1 && !r.sparse:
 		r.fail(n, "", nil, "%d values found; want %d: %s", have, n, r.form.header())
