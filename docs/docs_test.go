@@ -140,8 +140,8 @@ the device's telemetry are in [registers.md](registers.md).
 
 func writeWorkloads(t *testing.T, b *bytes.Buffer) {
 	head(b, "Workloads", `
-What `+"`-w`"+` takes: a network by name, a file that ends in `+"`.toml`"+`, or a
-single operator by shorthand (`+"`gemm:256x1024x512`, `conv:1x56x56x64,64x3x3,pad=1`"+`).
+What `+"`-w`"+` takes: a network by name, a file that ends in `+"`.toml`"+`, a
+topology of SCALE-Sim that ends in `+"`.csv`"+`, or a single operator by shorthand (`+"`gemm:256x1024x512`, `conv:1x56x56x64,64x3x3,pad=1`"+`).
 A network's variables go behind its name: `+"`gpt2-decode,context=1024`"+`. The
 syntax of files and shorthands is in the package comment of `+"`workload`"+` and at
 its function Parse; `+"`presi workload show NAME`"+` prints a network's operators.
