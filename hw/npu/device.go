@@ -44,8 +44,7 @@ type Device struct {
 	tele    *telemetry
 	resets  resets
 	trusted trusted
-	wake    sim.Handler // ends a register access
-	access  []*hw.Request
+	front   front
 
 	activity          activity
 	macs, memoryBytes []*int64
@@ -103,36 +102,10 @@ func (d *Device) registers() {
 	d.bar0.Map(d.mgmt.File())
 	d.bar0.Map(queues...)
 	d.bar0.Map(bells...)
-	d.wake = d.e.Register("register access", func(uint64) { d.answered() })
+	d.front.init(d)
 	d.resets.init(d)
-	d.function.BAR(abi.BARRegisters, abi.RegistersSize, false, d.serveRegisters)
-	d.function.BAR(abi.BARMemory, uint64(window(d.cfg.DRAM.Size)), true, d.serveMemory)
-}
-
-// serveRegisters is an access to BAR0. Before the management controller is up
-// only its own block and identification take writes.
-func (d *Device) serveRegisters(r *hw.Request) {
-	r.Status = hw.OK
-	switch {
-	case r.Op == hw.Read:
-		d.bar0.Read(r.Addr, r.Data)
-	case d.mgmt.Ready() || r.Addr < abi.BaseMMU || r.Addr >= abi.BaseMgmt && r.Addr < abi.BaseQueues:
-		d.bar0.Write(r.Addr, r.Data)
-	}
-	d.access = append(d.access, r)
-	d.e.After(0, sim.Call{H: d.wake})
-}
-
-func (d *Device) answered() {
-	r := d.access[0]
-	d.access = append(d.access[:0], d.access[1:]...)
-	d.e.Fire(r.Done)
-}
-
-// serveMemory is an access to BAR2: device memory, beside the device MMU.
-func (d *Device) serveMemory(r *hw.Request) {
-	r.Space, r.Source = hw.Device, hw.Source(d.cfg.sources().memory)
-	d.dram.Submit(r)
+	d.function.BAR(abi.BARRegisters, abi.RegistersSize, false, func(r *hw.Request) { d.front.submit(abi.BARRegisters, r) })
+	d.function.BAR(abi.BARMemory, uint64(window(d.cfg.DRAM.Size)), true, func(r *hw.Request) { d.front.submit(abi.BARMemory, r) })
 }
 
 // event sets bits of IRQ_CAUSE and raises vector 0 for those that are unmasked.
@@ -163,5 +136,5 @@ func (d *Device) Registers() *reg.Space { return &d.bar0 }
 // memory is not asked: it may keep writes in its buffers that are done for
 // everybody else.
 func (d *Device) Idle() error {
-	return errors.Join(d.queues.Idle(), d.dma.Idle(), d.cores.Idle(), d.trusted.idle(), d.resets.idle())
+	return errors.Join(d.queues.Idle(), d.dma.Idle(), d.cores.Idle(), d.trusted.idle(), d.front.idle(), d.resets.idle())
 }

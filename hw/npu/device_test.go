@@ -428,3 +428,42 @@ func TestNoOpLatencyByStage(t *testing.T) {
 		}, fwtest.Machine(name))
 	}
 }
+
+// However busy the memory is, what is written through BAR2 before a doorbell is
+// there when the device looks, and BAR2 reads what BAR2 wrote.
+func TestWindowWritesComeBeforeDoorbells(t *testing.T) {
+	withMachine(t, func(m *machine) {
+		for i := range uint64(20) {
+			m.push(fwtest.Copy(abi.DeviceBit|4<<20, abi.DeviceBit|8<<20, 64<<10)) // keeps the memory busy
+			m.Bus.Sleep(int64(i) * 1500)
+			var packet [64]byte
+			k := fwtest.Fill(m.data.Addr, i+1, 8)
+			k.Encode(packet[:])
+			at := 0x40000 + i*4096
+			m.Bus.WriteBAR(abi.BARMemory, at, packet[:])
+			m.entry(abi.Submission{Op: abi.RingRun, Flags: abi.SubmitTrusted, Command: abi.DeviceBit | at, Bytes: 64})
+			got := make([]byte, 64)
+			m.Bus.ReadBAR(abi.BARMemory, at, got)
+			require.Equal(t, packet[:], got)
+			require.Equal(t, abi.StatusOK, m.completion().Status)
+			require.Equal(t, abi.StatusOK, m.completion().Status)
+			require.Equal(t, i+1, le.Uint64(m.data.Bytes))
+		}
+	})
+}
+
+// Writes through BAR2 to the same bytes stay in order, long ones before short
+// ones too.
+func TestWindowWritesKeepTheirOrder(t *testing.T) {
+	withMachine(t, func(m *machine) {
+		for i := range uint64(30) {
+			m.push(fwtest.Copy(abi.DeviceBit|4<<20, abi.DeviceBit|8<<20, 64<<10)) // keeps the memory busy
+			m.Bus.Sleep(int64(i) * 700)
+			page := 0x40000 + i*4096
+			m.Bus.WriteBAR(abi.BARMemory, page, make([]byte, 4096))
+			m.Bus.Write64(abi.BARMemory, page+(i*136)%4096&^7, i+1)
+			require.Equal(t, abi.StatusOK, m.completion().Status)
+			require.Equal(t, i+1, m.Bus.Read64(abi.BARMemory, page+(i*136)%4096&^7))
+		}
+	})
+}
