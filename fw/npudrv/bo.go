@@ -24,7 +24,11 @@ const maxBO = 1 << 40
 
 func roundUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
 
-// newBO allocates the memory.
+// available is the device memory that nobody holds.
+func (d *Device) available() uint64 { return d.memory.Left() + d.scrub.left() }
+
+// newBO allocates the memory. It may wait for the device: the caller is in no
+// section.
 func (d *Device) newBO(size uint64, flags uint32) (*fw.Object, error) {
 	place := flags & (abi.BODevice | abi.BOHost)
 	if flags&^uint32(abi.BOFlags) != 0 || place == 0 || place == abi.BODevice|abi.BOHost {
@@ -52,8 +56,14 @@ func (b *bo) allocate() error {
 			align = hugePage
 		}
 		at, ok := b.d.memory.Take(b.size, align)
+		if !ok && b.d.available() >= b.size {
+			if err := b.d.scrub.run(); err != nil {
+				return err
+			}
+			at, ok = b.d.memory.Take(b.size, align)
+		}
 		if !ok {
-			return fmt.Errorf("%d bytes of device memory (%d are free): %w", b.size, b.d.memory.Left(), unix.ENOSPC)
+			return fmt.Errorf("%d bytes of device memory (%d are free): %w", b.size, b.d.available(), unix.ENOSPC)
 		}
 		b.at = at
 		return nil
@@ -102,7 +112,7 @@ type boFuncs struct{}
 func (boFuncs) Release(o *fw.Object) {
 	b := o.Private.(*bo)
 	if b.pages == nil {
-		b.d.memory.Give(b.at, b.size)
+		b.d.scrub.give(b.at, b.size)
 		return
 	}
 	b.d.bus.UnmapDMA(b.pages)

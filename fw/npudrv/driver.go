@@ -38,6 +38,8 @@ type Device struct {
 
 	tableBytes uint64
 
+	scrub scrubber
+
 	rings    []*ring
 	faults   *hw.DMA
 	faultLog uint32
@@ -77,7 +79,7 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 	}
 	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex(), mailLock: bus.NewMutex()}
 	base.Private = d
-	for _, step := range []func() error{d.enable, d.identify, d.boot, d.resetCompute, d.initMemory, d.initFaults, d.initInterrupts, d.initRings, d.register} {
+	for _, step := range []func() error{d.enable, d.identify, d.boot, d.resetCompute, d.initMemory, d.initScrubber, d.initFaults, d.initInterrupts, d.initRings, d.register} {
 		if err := step(); err != nil {
 			d.Unbind()
 			d.Put()
@@ -88,13 +90,17 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 }
 
 // Remove unbinds the driver: no program gets in any more, the hardware is quiet,
-// pending fences end with ENODEV. What files hold goes when they are closed.
+// pending fences end with ENODEV. What files hold goes when they are closed. A
+// function-level reset leaves nothing of programs' data in the device.
 func (d *Device) Remove() {
 	d.Unplug()
 	if err := d.resetCompute(); err != nil {
 		d.log("presi %s: remove: %v", d.Address, err)
 	}
 	d.Unbind()
+	if err := d.bus.ResetFunction(); err != nil {
+		d.log("presi %s: remove: %v", d.Address, err)
+	}
 	d.Put()
 }
 

@@ -12,7 +12,7 @@ import (
 // ioctls is the driver's part of the uAPI.
 var ioctls = map[uint32]fw.Ioctl{
 	abi.NrQuery:        {Name: "QUERY", Size: abi.SizeOf[abi.Query](), Fn: inside(query)},
-	abi.NrBOCreate:     {Name: "BO_CREATE", Size: abi.SizeOf[abi.BOCreate](), Fn: inside(boCreate)},
+	abi.NrBOCreate:     {Name: "BO_CREATE", Size: abi.SizeOf[abi.BOCreate](), Fn: boCreate},
 	abi.NrBOInfo:       {Name: "BO_INFO", Size: abi.SizeOf[abi.BOInfo](), Fn: inside(boInfo)},
 	abi.NrQueueCreate:  {Name: "QUEUE_CREATE", Size: abi.SizeOf[abi.QueueCreate](), Fn: queueCreate},
 	abi.NrQueueDestroy: {Name: "QUEUE_DESTROY", Size: abi.SizeOf[abi.QueueDestroy](), Fn: queueDestroy},
@@ -61,7 +61,7 @@ func (d *Device) answer(kind uint32) ([]byte, error) {
 	switch kind {
 	case abi.QueryDevice:
 		info := d.info
-		info.MemAvailable = d.memory.Left()
+		info.MemAvailable = d.available()
 		return bytesOf(&info), nil
 	case abi.QueryTelemetry:
 		t := d.telemetry()
@@ -103,6 +103,10 @@ func boCreate(f *fw.File, arg []byte) error {
 		return err
 	}
 	defer o.Put() // handle and view hold their own
+	if !c.d.Enter() {
+		return unix.ENODEV
+	}
+	defer c.d.Exit()
 	v, err := c.view(o)
 	if err != nil {
 		return err

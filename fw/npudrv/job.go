@@ -35,6 +35,7 @@ type job struct {
 	hwSeqno  uint64
 	command  uint64
 	length   uint32
+	trusted  bool // the driver's own, in physical addresses
 	views    []*view
 	fence    fw.Fence
 	hardware *fw.Fence // &fence, once it is on hardware

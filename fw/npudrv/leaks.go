@@ -21,7 +21,7 @@ func (d *Device) Leaks() error {
 			miss("ring %d: %w", r.index, err)
 		}
 	}
-	if n := d.info.MemSize - d.tableBytes - d.memory.Left(); n > 0 {
+	if n := d.info.MemSize - d.tableBytes - d.available(); n > 0 {
 		miss("%d bytes of device memory are taken", n)
 	}
 	if n := d.tableBytes - d.contextBytes() - d.tables.Left(); n > 0 {

@@ -138,6 +138,9 @@ func (r *ring) Run(fj *fw.Job) (*fw.Fence, error) {
 func (r *ring) push(j *job) {
 	s := abi.Submission{Op: abi.RingRun, Flags: abi.SubmitIRQ, ASID: uint16(j.client.space.asid), Index: r.produced,
 		Seqno: j.hwSeqno, Command: j.command, Bytes: j.length, CoreMask: j.queue.cores, Cookie: j.seqno}
+	if j.trusted {
+		s.Flags |= abi.SubmitTrusted
+	}
 	slot := r.produced & (1<<r.log2 - 1)
 	s.Encode(r.sq.Bytes[slot*abi.SubmissionSize:])
 	r.produced++

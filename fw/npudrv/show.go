@@ -24,7 +24,7 @@ func (d *Device) register() error {
 	d.SysAttr("firmware_version", fw.Attr{Show: d.showFirmware})
 	d.SysAttr("reset_count", value("%d\n", func() any { return d.resets.ResetCount }))
 	d.SysAttr("state", value("%s\n", func() any { return states[d.resets.State] }))
-	d.SysAttr("mem_available", value("%d\n", func() any { return d.memory.Left() }))
+	d.SysAttr("mem_available", value("%d\n", func() any { return d.available() }))
 	d.SysAttr("hwmon/hwmon0/name", fw.Text("presi\n"))
 	d.SysAttr("hwmon/hwmon0/temp1_input", value("%d\n", func() any { return d.telemetry().TemperatureMC }))
 	d.SysAttr("hwmon/hwmon0/power1_input", value("%d\n", func() any { return uint64(d.telemetry().PowerMW) * 1000 }))

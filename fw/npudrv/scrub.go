@@ -1,0 +1,92 @@
+package npudrv
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// scrubber clears device memory that a program has given back, before another
+// gets it: nobody reads what others have left behind. It does so when clean
+// memory runs out, by trusted jobs of its own.
+type scrubber struct {
+	d     *Device
+	self  *client // the kernel's own: context 0
+	queue *queue
+	lock  hw.Mutex
+	cmd   *hw.DMA
+	dirty []extent
+}
+
+type extent struct{ at, size uint64 }
+
+// initScrubber takes the memory of its commands.
+func (d *Device) initScrubber() error {
+	x := &d.scrub
+	x.d, x.lock = d, d.bus.NewMutex()
+	x.self = &client{d: d, file: &fw.File{Dev: d.Device}, space: &space{d: d}}
+	cmd, err := d.bus.AllocDMA(pageSize)
+	if err != nil {
+		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
+	}
+	x.cmd = cmd
+	d.ManageBound("scrubber", func() { d.bus.FreeDMA(cmd) })
+	return nil
+}
+
+// left returns how many bytes wait to be cleared.
+func (x *scrubber) left() (n uint64) {
+	for _, e := range x.dirty {
+		n += e.size
+	}
+	return n
+}
+
+// give takes memory back that holds a program's data.
+func (x *scrubber) give(at, size uint64) { x.dirty = append(x.dirty, extent{at, size}) }
+
+// run clears all that waits. It waits for the device, so the caller is in no
+// section.
+func (x *scrubber) run() error {
+	x.lock.Lock()
+	defer x.lock.Unlock()
+	const fills = pageSize / 64
+	for len(x.dirty) > 0 {
+		some := x.dirty[:min(len(x.dirty), fills)]
+		x.dirty = x.dirty[len(some):]
+		if err := x.clear(some); err != nil {
+			x.dirty = append(x.dirty, some...)
+			return err
+		}
+		for _, e := range some {
+			x.d.memory.Give(e.at, e.size)
+		}
+	}
+	x.dirty = nil
+	return nil
+}
+
+// clear fills ranges with zeros by one job.
+func (x *scrubber) clear(ranges []extent) error {
+	if x.queue == nil || x.queue.entity.Killed() != nil {
+		r := x.d.ringFor(abi.EngineCopy, fw.PriorityNormal)
+		x.queue = &queue{client: x.self, ring: r, entity: r.sched.NewEntity(fw.PriorityNormal)}
+	}
+	off := 0
+	for _, e := range ranges {
+		k := abi.Packet{Op: abi.OpFill, Dst: e.at | abi.DeviceBit, RowBytes: e.size, Counts: [2]uint32{1, 1}}
+		k.Encode(x.cmd.Bytes[off:])
+		off += k.Size()
+	}
+	j := &job{Job: x.queue.entity.NewJob(), client: x.self, queue: x.queue, command: x.cmd.Addr, length: uint32(off), trusted: true}
+	j.Private, j.TimeoutNS = j, x.d.timeout(0)
+	j.Push()
+	if err := j.Finished.Wait(1<<63 - 1); err != nil {
+		return err
+	}
+	return j.Finished.Err()
+}
