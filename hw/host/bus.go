@@ -2,7 +2,6 @@ package host
 
 import (
 	"encoding/binary"
-	"fmt"
 
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/pcie"
@@ -173,10 +172,6 @@ func (h *Host) takeAccess() *access {
 	return a
 }
 
-// SetDMAMask implements hw.Bus: bus addresses of this host start at 4 GiB.
-func (b *Bus) SetDMAMask(bits int) error {
-	if bits < busBits {
-		return fmt.Errorf("%w: %d bits, bus addresses here have %d", hw.ErrMask, bits, busBits)
-	}
-	return nil
-}
+// SetDMAMask implements hw.Bus: mappings that are made from now on have bus
+// addresses that the device can drive.
+func (b *Bus) SetDMAMask(bits int) error { return b.iova.mask(bits) }

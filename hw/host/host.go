@@ -19,12 +19,6 @@ import (
 const (
 	address  = "0000:01:00.0"
 	deviceID = 0x100 // requester id of address: bus 1, device 0, function 0
-
-	// Bus addresses of DMA mappings: above 4 GiB, so that a device that drops
-	// high bits is caught, and within Sv39's lower half.
-	busStart = 4 << 30
-	busEnd   = 1 << 38
-	busBits  = 38
 )
 
 // Host is one host with one device.
@@ -35,7 +29,7 @@ type Host struct {
 	iommu  *mmu.IOMMU
 	link   *pcie.Link
 	phys   *alloc.Ranges
-	iova   *alloc.Ranges
+	iova   busAddresses
 	tables tables
 	driver iommuDriver
 	irqs   irqs
@@ -55,7 +49,7 @@ type Host struct {
 func New(e *sim.Engine, cfg Config, iommu mmu.IOMMUConfig, link *pcie.Link) *Host {
 	h := &Host{e: e, cfg: cfg, link: link, memory: newMemory(e, cfg), coherent: map[uint64]*hw.Pages{}, vectorLimit: 2048}
 	h.phys = alloc.New(uint64(hugePage), uint64(cfg.Memory)) // page 0 is nobody's
-	h.iova = alloc.New(busStart, busEnd)
+	h.iova = newBusAddresses()
 	h.kernel = newKernel(e, &h.cfg)
 	h.irqs = irqs{k: h.kernel}
 	h.posted = e.Register("host posted write", func(slot uint64) {
@@ -100,7 +94,7 @@ func (h *Host) Leaks() error {
 	if h.held > 0 {
 		all = append(all, fmt.Errorf("host: %d bytes of memory are held", h.held))
 	}
-	if n := busEnd - busStart - h.iova.Left(); n > 0 {
+	if n := h.iova.used(); n > 0 {
 		all = append(all, fmt.Errorf("host: %d bytes of bus addresses are mapped", n))
 	}
 	if n := len(h.irqs.vectors); n > 0 {

@@ -70,7 +70,7 @@ func (h *Host) FreePages(p *hw.Pages) {
 // MapDMA implements hw.Bus.
 func (h *Host) MapDMA(p *hw.Pages, dir hw.Direction) (uint64, error) {
 	n := uint64(p.Size)
-	iova, ok := h.iova.Take(n, alignment(p.Size))
+	iova, ok := h.iova.take(n, alignment(p.Size))
 	if !ok {
 		return 0, fmt.Errorf("bus addresses for %d bytes: %w", n, hw.ErrNoMemory)
 	}
@@ -90,7 +90,7 @@ func (h *Host) MapDMA(p *hw.Pages, dir hw.Direction) (uint64, error) {
 func (h *Host) UnmapDMA(p *hw.Pages) {
 	h.tables.clear(p.Bus, uint64(p.Size))
 	h.invalidate(p.Bus, uint64(p.Size))
-	h.iova.Give(p.Bus, uint64(p.Size))
+	h.iova.give(p.Bus, uint64(p.Size))
 	p.Bus = 0
 }
 
