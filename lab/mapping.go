@@ -14,6 +14,8 @@ func MapperOptions(cfg *configs.Config, memory sim.Rate) rt.Options {
 		Dataflow:          uint8(cfg.Array.Dataflow),
 		BytesPerCycle:     float64(memory) / float64(cfg.Core.Clock) / float64(cfg.Core.Count),
 		PortBytesPerCycle: float64(cfg.Core.PortBytes),
+		Buffers:           cfg.Core.Buffers,
+		RunBytes:          int(cfg.Core.RunBytes),
 		Arrays:            cfg.Array.Units,
 		F32Cycles:         cfg.Array.F32Cycles,
 		ShareCycles:       int(clock.Cycles(cfg.Core.ShareTime)),

@@ -26,6 +26,8 @@ type CoreConfig struct {
 	PortBytes    sim.Bytes `toml:"port_bytes" doc:"bytes per cycle and direction between a core and the memory fabric, typically 32B to 256B"`
 	Outstanding  int       `toml:"outstanding" doc:"requests in flight of each load and each store unit, typically 16 to 128"`
 	RequestBytes sim.Bytes `toml:"request_bytes" doc:"largest request of a load or store unit, a power of two, typically 256B to 4KiB"`
+	Buffers      int       `toml:"buffers" doc:"how kernels are mapped: 2 loads the next tile beside the array, 1 takes load, product and store of a tile in turn; 0: 2"`
+	RunBytes     sim.Bytes `toml:"run_bytes" doc:"how kernels are mapped: runs of memory shorter than this count as this long; 0: 512B"`
 	LaunchTime   sim.Time  `toml:"launch_time" doc:"from a kernel's turn to its first micro-operation and from its last one to its end: program and argument set-up, synchronisation"`
 	ShareTime    sim.Time  `toml:"share_time" doc:"what a kernel that cores share takes beside: dividing the work and meeting again"`
 }
@@ -104,6 +106,8 @@ func (c *CoreConfig) Validate() []error {
 	f.within("core.port_bytes", int64(c.PortBytes), 1, 1<<16)
 	f.within("core.outstanding", int64(c.Outstanding), 1, 4096)
 	f.power2("core.request_bytes", int64(c.RequestBytes), 64, 1<<20)
+	f.within("core.buffers", int64(c.Buffers), 0, 2)
+	f.within("core.run_bytes", int64(c.RunBytes), 0, 1<<20)
 	f.duration("core.launch_time", c.LaunchTime)
 	f.duration("core.share_time", c.ShareTime)
 	return f
