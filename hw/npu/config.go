@@ -6,6 +6,7 @@ import (
 	"github.com/presi-sim/presi/dma"
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/core"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/hw/mem"
 	"github.com/presi-sim/presi/hw/mgmt"
 	"github.com/presi-sim/presi/hw/pcie"
@@ -23,6 +24,9 @@ type Config struct {
 	DMA   dma.Config   `toml:"dma"`
 	Queue queue.Config `toml:"queue"`
 	Mgmt  mgmt.Config  `toml:"mgmt"`
+
+	Chaos  fault.Chaos  `toml:"chaos,omitempty"`
+	Faults []fault.Spec `toml:"fault,omitempty"`
 }
 
 // Validate returns every fault of every section.
@@ -34,6 +38,7 @@ func (c *Config) Validate() []error {
 	faults = append(faults, c.DMA.Validate()...)
 	faults = append(faults, c.Queue.Validate()...)
 	faults = append(faults, c.Mgmt.Validate()...)
+	faults = append(faults, fault.Validate(c.Faults)...)
 	if len(faults) == 0 && c.Queue.Fetch > mmuPage {
 		faults = append(faults, hw.BadConfig("queue.fetch", c.Queue.Fetch, "at most %v", mmuPage))
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/core"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/hw/kern"
 	"github.com/presi-sim/presi/hw/mem"
 	"github.com/presi-sim/presi/hw/mgmt"
@@ -42,26 +43,39 @@ type Device struct {
 	ident   *ident
 	trans   *translation
 	tele    *telemetry
+	faults  *fault.Injector
+	inject  *inject
+	engines engines
+	ecc     ecc
+	late    *fault.Late // device memory in chaos mode, else nil
 	resets  resets
 	trusted trusted
 	front   front
 
 	activity          activity
+	hot               hot
 	macs, memoryBytes []*int64
 }
 
 // New returns a device at power-on behind host. pool computes kernels; nil
 // leaves values out (timing alone).
 func New(e *sim.Engine, cfg Config, host hw.Host, pool *kern.Pool) *Device {
-	d := &Device{e: e, cfg: cfg, host: host}
+	if cfg.Chaos.Seed != 0 {
+		cfg.lasting()
+	}
+	d := &Device{e: e, cfg: cfg, host: host, faults: fault.New(e, cfg.Faults)}
+	d.engines.init(d)
+	d.ecc.init(d)
 	src := cfg.sources()
 	d.store = mem.NewStore(cfg.DRAM.Size)
 	d.dram = mem.New(e, "dram", cfg.DRAM, d.store)
 	d.function = pcie.NewFunction(e, "function", pcie.DefaultFunction(cfg.PCIe, 1+cfg.Queue.Count), host)
+	d.function.SetFaults(d.faults)
 	d.trusted.init(e)
 	route := hw.TargetFunc(d.route)
 	clock := sim.NewClock(cfg.Core.Clock)
 	d.mmu = mmu.NewUnit(e, cfg.MMU, clock, route, hw.Source(src.mmu))
+	d.mmu.SetFaults(d.faults)
 	ports := make([]hw.Target, cfg.Core.Count)
 	for i := range ports {
 		ports[i] = d.port(route)
@@ -70,21 +84,28 @@ func New(e *sim.Engine, cfg Config, host hw.Host, pool *kern.Pool) *Device {
 	d.cores.Source = hw.Source(src.cores)
 	d.dma = dma.New(e, cfg.DMA, d.port(route), hw.Source(src.dma))
 	d.queues = queue.New(e, cfg.Queue, queue.Parts{Port: d.port(route), Source: hw.Source(src.queue),
-		Copier: d.dma, Computer: d.cores, Raise: d.function.Raise, Event: d.event})
-	d.mgmt = mgmt.New(e, cfg.Mgmt, mgmt.Parts{Event: d.event, Sensors: d.sensors, CoreHz: cfg.Core.Clock})
+		Copier: &d.engines, Computer: &d.engines, Raise: d.function.Raise, Event: d.event,
+		Faults: d.faults, Chaos: cfg.doorbells()})
+	d.mgmt = mgmt.New(e, cfg.Mgmt, mgmt.Parts{Event: d.event, Sensors: d.sensors, CoreHz: cfg.Core.Clock, Faults: d.faults})
 	d.macs, d.memoryBytes = find(&e.Stats, []string{"core.macs"}), find(&e.Stats, []string{"dram.read_bytes", "dram.write_bytes"})
 	d.registers()
 	d.function.OnReset(d.functionReset)
+	d.hot.init(d)
+	d.chaos(cfg.Chaos.Seed)
 	return d
 }
 
 // route sends a translated request to device memory or to the bus.
 func (d *Device) route(r *hw.Request) {
-	if r.Space == hw.Device {
+	switch {
+	case r.Space != hw.Device:
+		d.function.Submit(r)
+	case d.ecc.struck(r):
+	case d.late != nil && !r.Atomic:
+		d.late.Submit(r)
+	default:
 		d.dram.Submit(r)
-		return
 	}
-	d.function.Submit(r)
 }
 
 // port returns a requester's way through the device MMU.
@@ -95,11 +116,13 @@ func (d *Device) port(route hw.Target) hw.Target {
 // registers maps BAR0 and BAR2.
 func (d *Device) registers() {
 	d.ident, d.trans, d.tele = newIdent(d), newTranslation(d), newTelemetry(d)
+	d.inject = newInject(d)
 	queues, bells := d.queues.Files()
 	d.bar0.Map(d.ident.regs)
 	d.bar0.Map(d.trans.regs)
 	d.bar0.Map(d.tele.regs)
 	d.bar0.Map(d.mgmt.File())
+	d.bar0.Map(d.inject.regs)
 	d.bar0.Map(queues...)
 	d.bar0.Map(bells...)
 	d.front.init(d)
@@ -136,5 +159,5 @@ func (d *Device) Registers() *reg.Space { return &d.bar0 }
 // memory is not asked: it may keep writes in its buffers that are done for
 // everybody else.
 func (d *Device) Idle() error {
-	return errors.Join(d.queues.Idle(), d.dma.Idle(), d.cores.Idle(), d.trusted.idle(), d.front.idle(), d.resets.idle())
+	return errors.Join(d.queues.Idle(), d.dma.Idle(), d.cores.Idle(), d.trusted.idle(), d.front.idle(), d.resets.idle(), d.engines.idle())
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/sim"
 )
 
@@ -18,6 +19,8 @@ type resets struct {
 	left   int    // halts without answer
 	finish func()
 	halted sim.Handler
+	stuck  bool // a fault: it has halted everything and goes no further
+	late   sim.Handler
 }
 
 // domainFunction is a function-level reset, which configuration space asks for.
@@ -34,11 +37,17 @@ func (x *resets) init(d *Device) {
 			x.finish()
 		}
 	})
+	x.late = d.e.Register("late reset", func(round uint64) {
+		if round == x.round && x.stuck {
+			x.domain, x.stuck = 0, false
+			x.finish()
+		}
+	})
 }
 
 // begin halts the given blocks and calls finish when all are quiet.
 func (x *resets) begin(domain uint64, finish func(), halts ...func(sim.Call)) {
-	x.domain, x.left, x.finish = domain, len(halts), finish
+	x.domain, x.left, x.finish, x.stuck = domain, len(halts), finish, false
 	x.round++
 	for _, halt := range halts {
 		halt(sim.Call{H: x.halted, Arg: x.round})
@@ -53,15 +62,18 @@ func (x *resets) request(domain uint64, index int) {
 		return
 	}
 	queues := func(i int) func(sim.Call) { return func(done sim.Call) { d.queues.Halt(i, done) } }
+	begin := func(reset func() (asids uint64), halts ...func(sim.Call)) {
+		x.begin(domain, x.fate(domain, func() { x.end(reset()) }), halts...)
+	}
 	switch {
 	case domain == abi.ResetQueue && index < d.cfg.Queue.Count:
-		x.begin(domain, func() { x.end(d.queues.Reset(index)) }, queues(index))
+		begin(func() uint64 { return d.queues.Reset(index) }, queues(index))
 	case domain == abi.ResetEngine && index == abi.EngineCompute:
-		x.begin(domain, func() { d.cores.Reset(); x.end(d.queues.Reset(-1)) }, queues(-1), d.cores.Halt)
+		begin(func() uint64 { d.cores.Reset(); return d.queues.Reset(-1) }, queues(-1), d.engines.haltCores)
 	case domain == abi.ResetEngine && index == abi.EngineCopy:
-		x.begin(domain, func() { d.dma.Reset(); x.end(d.queues.Reset(-1)) }, queues(-1), d.dma.Halt)
+		begin(func() uint64 { d.dma.Reset(); return d.queues.Reset(-1) }, queues(-1), d.engines.haltDMA)
 	case domain == abi.ResetCompute:
-		x.begin(domain, func() { x.end(x.compute()) }, queues(-1), d.cores.Halt, d.dma.Halt, d.mmu.Halt)
+		begin(x.compute, queues(-1), d.engines.haltCores, d.engines.haltDMA, d.mmu.Halt)
 	case x.domain == 0:
 		x.status(abi.ResetFailed)
 		return
@@ -69,6 +81,36 @@ func (x *resets) request(domain uint64, index int) {
 		return
 	}
 	x.status(abi.ResetBusy)
+}
+
+// fate gives a reset its chances: it returns what happens when everything has
+// halted.
+func (x *resets) fate(domain uint64, finish func()) func() {
+	faults := x.d.faults
+	if faults.Hit(fault.ResetFail, int(domain), 0) != nil {
+		return func() {
+			x.status(abi.ResetFailed)
+			x.d.event(abi.CauseReset)
+		}
+	}
+	s := faults.Hit(fault.ResetHang, int(domain), 0)
+	if s == nil {
+		return finish
+	}
+	after := s.Duration
+	return func() {
+		x.domain, x.stuck, x.finish = domain, true, finish
+		if after > 0 {
+			x.d.e.After(after, sim.Call{H: x.late, Arg: x.round})
+		}
+	}
+}
+
+// PowerCycle takes the device through D3cold: configuration space is as at power-on,
+// sticky bits too, and memory is lost. done fires when the device is back.
+func (d *Device) PowerCycle(done sim.Call) {
+	d.function.PowerOn()
+	d.functionReset(done)
 }
 
 // compute resets engines, queues and TLBs; memory is kept.
@@ -98,6 +140,7 @@ func (d *Device) functionReset(done sim.Call) {
 	finish := func() {
 		d.resets.compute()
 		d.mgmt.Reset()
+		d.hot.temperature = 0
 		d.ident.reset()
 		d.tele.regs.Reset()
 		d.queues.Moderate(0, 0)
@@ -105,12 +148,12 @@ func (d *Device) functionReset(done sim.Call) {
 		d.e.After(0, done)
 	}
 	all := func(done sim.Call) { d.queues.Halt(-1, done) }
-	d.resets.begin(domainFunction, finish, all, d.cores.Halt, d.dma.Halt, d.mmu.Halt)
+	d.resets.begin(domainFunction, finish, all, d.engines.haltCores, d.engines.haltDMA, d.mmu.Halt)
 }
 
 // idle returns an error while a reset is busy.
 func (x *resets) idle() error {
-	if x.domain != 0 {
+	if x.domain != 0 && !x.stuck {
 		return fmt.Errorf("npu: a reset of domain %d waits for %d blocks", x.domain, x.left)
 	}
 	return nil

@@ -1,6 +1,10 @@
 package npu
 
-import "github.com/presi-sim/presi/sim"
+import (
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
+	"github.com/presi-sim/presi/sim"
+)
 
 // Coefficients of the power model. They give a plausible figure to drivers that
 // read sensors; no measurement backs them and no report uses them.
@@ -29,7 +33,28 @@ func (d *Device) sensors() (temperatureMC, powerMW uint32) {
 		dynamic := float64((macs-a.macs)*macPJ+(bytes-a.bytes)*memoryBytePJ) / float64(now-a.at) * 1000
 		*a = activity{now, macs, bytes, staticMW + uint32(dynamic)}
 	}
+	if d.hot.temperature != 0 {
+		return d.hot.temperature, a.powerMW
+	}
 	return ambientMC + milliKperMW*a.powerMW, a.powerMW
+}
+
+// hot is a thermal event: the temperature above the limit shows for a while or
+// until a function-level reset.
+type hot struct {
+	temperature uint32 // 0: none
+	cool        sim.Handler
+}
+
+func (h *hot) init(d *Device) {
+	h.cool = d.e.Register("cool again", func(uint64) { h.temperature = 0 })
+	d.faults.On(fault.Thermal, func(s *fault.Strike) {
+		h.temperature = uint32(s.Value)
+		if s.Duration > 0 {
+			d.e.After(s.Duration, sim.Call{H: h.cool})
+		}
+		d.event(abi.CauseThermal)
+	})
 }
 
 func total(values []*int64) (sum int64) {

@@ -39,6 +39,8 @@ var sums = []struct {
 	{"TLB_HITS", []string{"mmu.l1_hits", "mmu.l2_hits"}, false},
 	{"TLB_MISSES", []string{"mmu.l2_misses"}, false},
 	{"FAULTS", []string{"mmu.faults"}, false},
+	{"ECC_CORRECTED", []string{"ecc.corrected"}, false},
+	{"ECC_UNCORRECTED", []string{"ecc.uncorrectable"}, false},
 }
 
 func newTelemetry(d *Device) *telemetry {

@@ -2,6 +2,7 @@ package npu
 
 import (
 	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/hw/reg"
 	"github.com/presi-sim/presi/sim"
 )
@@ -18,6 +19,8 @@ type translation struct {
 	ended map[uint32]bool // finished before an earlier one
 	call  sim.Handler
 	fault sim.Handler
+	hung  bool // a fault: nothing is reported
+	late  sim.Handler
 }
 
 // allContexts in INV_ASID means every context.
@@ -32,6 +35,7 @@ func newTranslation(d *Device) *translation {
 		t.r[row.Name] = t.regs.Ref(row.Name)
 	}
 	t.call = d.e.Register("mmu invalidated", func(n uint64) { t.finish(uint32(n)) })
+	t.late = d.e.Register("mmu reports again", func(uint64) { t.hung = false; t.report() })
 	t.fault = d.e.Register("mmu fault", func(uint64) { t.faulted() })
 	d.mmu.Faults().OnFault(sim.Call{H: t.fault})
 	on := func(name string, fn func(v uint64)) {
@@ -69,7 +73,18 @@ func (t *translation) invalidate() {
 // finish reports invalidations in the order in which they were asked for.
 func (t *translation) finish(n uint32) {
 	t.ended[n] = true
-	for t.ended[t.done+1] {
+	if s := t.d.faults.Hit(fault.InvalidateHang, 0, 0); s != nil {
+		t.hung = true
+		if s.Duration > 0 {
+			t.d.e.After(s.Duration, sim.Call{H: t.late})
+		}
+	}
+	t.report()
+}
+
+// report shows what has finished, up to the first that has not.
+func (t *translation) report() {
+	for !t.hung && t.ended[t.done+1] {
 		t.done++
 		delete(t.ended, t.done)
 	}
@@ -96,6 +111,6 @@ func (t *translation) faulted() {
 
 func (t *translation) reset() {
 	t.regs.Reset()
-	t.asked, t.done = 0, 0
+	t.asked, t.done, t.hung = 0, 0, false
 	clear(t.ended)
 }
