@@ -46,7 +46,7 @@ func (g Gemm) Measure(ctx context.Context, cfg *configs.Config) (t GemmTime, err
 	clock := sim.NewClock(cfg.Core.Clock)
 	t.TimeUs = float64(watch.end-watch.begin) / float64(sim.Microsecond)
 	t.Cycles, t.Kernels = clock.Cycles(watch.end-watch.begin), watch.kernels
-	cells := float64(cfg.Core.Count) * float64(cfg.Array.Rows) * float64(cfg.Array.Cols)
+	cells := float64(cfg.Core.Count) * float64(cfg.Array.Peak())
 	t.UtilPct = 100 * float64(watch.macs) / (float64(t.Cycles) * cells)
 	return t, nil
 }
@@ -83,8 +83,7 @@ func (g Gemm) program(sys *lab.System, cfg *configs.Config, w *watch) error {
 	if err != nil {
 		return err
 	}
-	perCore := float64(sys.Device.DRAM().PeakRate()) / float64(cfg.Core.Clock) / float64(cfg.Core.Count)
-	lib := dev.Library(rt.Options{Dataflow: uint8(cfg.Array.Dataflow), BytesPerCycle: perCore, F32Cycles: cfg.Array.F32Cycles})
+	lib := dev.Library(lab.MapperOptions(cfg, sys.Device.DRAM().PeakRate()))
 	queue, err := dev.NewQueue(rt.Compute, rt.PriorityNormal, 0)
 	if err != nil {
 		return err
