@@ -32,6 +32,7 @@ var references = []struct {
 	{"config.md", writeConfig},
 	{"stats.md", writeStats},
 	{"workloads.md", writeWorkloads},
+	{"faults.md", writeFaults},
 }
 
 func TestGenerated(t *testing.T) {

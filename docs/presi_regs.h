@@ -220,6 +220,57 @@
 #define PRESI_MGMT_MBOX_RET(i) (0x30 + 0x4 * (i)) /* 32 bits, RO: Results of the last command. */
 #define PRESI_MGMT_MBOX_RET_ELEMENTS 4
 
+/* INJECT: Faults on demand, on the simulated platform alone: software describes a fault, then writes ARM. Kinds, their targets and values are in [faults.md](faults.md). 0 in any register means what the kind has. It works before the controller has booted, and a reset changes nothing of it. */
+#define PRESI_INJECT_BLOCK_BASE 0x4000 /* offset in the BAR */
+#define PRESI_INJECT_BLOCK_SIZE 0x1000 /* bytes */
+
+#define PRESI_INJECT_KINDS 0x0 /* 32 bits, RO: The largest KIND there is. */
+
+#define PRESI_INJECT_KIND 0x4 /* 32 bits, RW: What is to happen: a number of the table of kinds. */
+
+#define PRESI_INJECT_TARGET 0x8 /* 32 bits, RW: Instance that it happens to, plus 1; 0 any. */
+
+#define PRESI_INJECT_SPACE 0xc /* 32 bits, RW: Chances that pass before the first strike. */
+
+#define PRESI_INJECT_INTERVAL 0x10 /* 32 bits, RW: From then on every so many-th chance. */
+
+#define PRESI_INJECT_TIMES 0x14 /* 32 bits, RW: Strikes before it is over; all ones without end. */
+
+#define PRESI_INJECT_PROBABILITY 0x18 /* 32 bits, RW: Millionths of the chosen chances that are struck. */
+
+#define PRESI_INJECT_SEED 0x1c /* 32 bits, RW: Of the probability's stream. */
+
+#define PRESI_INJECT_FROM_LO 0x20 /* 32 bits, RW: First address that it happens at. */
+
+#define PRESI_INJECT_FROM_HI 0x24 /* 32 bits, RW: High half. */
+
+#define PRESI_INJECT_TO_LO 0x28 /* 32 bits, RW: Last address, inclusive. */
+
+#define PRESI_INJECT_TO_HI 0x2c /* 32 bits, RW: High half. */
+
+#define PRESI_INJECT_DELAY_US 0x30 /* 32 bits, RW: Time in µs from ARM on in which it does not happen. */
+
+#define PRESI_INJECT_DURATION_NS 0x34 /* 32 bits, RW: How long a strike lasts, or how late it makes things. */
+
+#define PRESI_INJECT_VALUE_LO 0x38 /* 32 bits, RW: Parameter of the kind. */
+
+#define PRESI_INJECT_VALUE_HI 0x3c /* 32 bits, RW: High half. */
+
+#define PRESI_INJECT_ARM 0x40 /* 32 bits, fields: Arms the fault described, or disarms all. */
+#define PRESI_INJECT_ARM_COMMAND_MASK 0x3U /* WO: What to do. */
+#define PRESI_INJECT_ARM_COMMAND_SHIFT 0
+#define PRESI_INJECT_ARM_COMMAND_ARM 0x1U
+#define PRESI_INJECT_ARM_COMMAND_CLEAR 0x2U
+
+#define PRESI_INJECT_STATUS 0x44 /* 32 bits, fields: Outcome of the last ARM. */
+#define PRESI_INJECT_STATUS_STATE_MASK 0x3U /* RO: State. */
+#define PRESI_INJECT_STATUS_STATE_SHIFT 0
+#define PRESI_INJECT_STATUS_STATE_IDLE 0x0U
+#define PRESI_INJECT_STATUS_STATE_ARMED 0x1U
+#define PRESI_INJECT_STATUS_STATE_REFUSED 0x2U
+
+#define PRESI_INJECT_STRUCK 0x48 /* 32 bits, RO: Strikes of all faults since power-on. */
+
 /* QUEUE: A command queue. The configuration is latched when ENABLE is set. */
 #define PRESI_QUEUE_BLOCK_BASE 0x10000 /* offset in the BAR */
 #define PRESI_QUEUE_BLOCK_SIZE 0x100 /* bytes */

@@ -3,6 +3,7 @@ package mmu
 import (
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/sim"
 )
 
@@ -33,6 +34,7 @@ type Unit struct {
 	contexts    uint32
 	stale       staleLog
 	jobs        []invalidation
+	injector    *fault.Injector
 	stats       deviceStats
 }
 
@@ -94,6 +96,10 @@ func deviceRoute(pa uint64) (hw.Space, uint64) {
 func (u *Unit) SetContextTable(base uint64, entries uint32) {
 	u.contextBase, u.contexts = base, entries
 }
+
+// SetFaults gives the unit an injector, which it asks at walks, invalidations and
+// fault records.
+func (u *Unit) SetFaults(x *fault.Injector) { u.injector = x }
 
 // Faults returns the fault ring.
 func (u *Unit) Faults() *FaultRing { return u.faults }
@@ -217,8 +223,10 @@ func (u *Unit) Invalidate(asid uint16, addr, bytes uint64, all bool, done sim.Ca
 	if all {
 		f = Filter{}
 	}
-	u.dropCaches(f)
-	u.stale.add(f)
+	if u.injector.Hit(fault.StaleTLB, int(asid), addr) == nil {
+		u.dropCaches(f)
+		u.stale.add(f)
+	}
 	part := sim.Call{H: u.invDone, Arg: u.newInvalidation(done)}
 	u.e.After(u.invalidate, part)
 	if u.split.window.advance(part) {

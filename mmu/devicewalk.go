@@ -3,6 +3,7 @@ package mmu
 import (
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
 )
 
 // deviceWalk is the machine of one walk of the device MMU: the context entry,
@@ -11,6 +12,7 @@ type deviceWalk struct {
 	u      *Unit
 	req    hw.Request // a copy of the request that missed
 	va     uint64
+	asid   uint16 // whose tables are walked: the request's, faults apart
 	since  uint64 // invalidations before the start
 	ctx    abi.Context
 	cached bool // the context came from the cache
@@ -26,7 +28,7 @@ func (u *Unit) job() walkJob { return &deviceWalk{u: u} }
 
 func (d *deviceWalk) begin(p *piece) {
 	d.req, d.va, d.since = p.sub, p.va, d.u.stale.now
-	d.cause, d.status, d.cached = 0, hw.OK, false
+	d.cause, d.status, d.cached, d.asid = 0, hw.OK, false, p.sub.ASID
 	d.next = (*deviceWalk).context
 }
 
@@ -39,14 +41,17 @@ func (d *deviceWalk) end(cause Cause, status hw.Status) bool {
 }
 
 func (d *deviceWalk) context(op *MemOp) bool {
-	if d.req.ASID == 0 || uint32(d.req.ASID) >= d.u.contexts {
+	if d.u.injector != nil && d.struck() {
+		return false
+	}
+	if d.asid == 0 || uint32(d.asid) >= d.u.contexts {
 		return d.end(PDTNotValid, hw.PageFault)
 	}
-	if c := d.u.ctx.lookup(uint64(d.req.ASID)); c != nil {
+	if c := d.u.ctx.lookup(uint64(d.asid)); c != nil {
 		d.ctx, d.cached = *c, true
 		return d.table(op)
 	}
-	op.read(d.u.contextBase+uint64(d.req.ASID)*abi.ContextSize, abi.ContextSize)
+	op.read(d.u.contextBase+uint64(d.asid)*abi.ContextSize, abi.ContextSize)
 	d.next = (*deviceWalk).gotContext
 	return true
 }
@@ -78,12 +83,39 @@ func (d *deviceWalk) table(op *MemOp) bool {
 		VA: d.va, Kind: accessOf(&d.req), Priv: d.req.Priv, SUM: true}
 	d.walk.Begin()
 	if d.u.tables != nil {
-		if e := d.u.tables.Lookup(uint64(d.req.ASID), d.va); e != nil {
+		if e := d.u.tables.Lookup(uint64(d.asid), d.va); e != nil {
 			d.walk.From = TableAt{Addr: e.PA, Level: int(e.Aux)}
 		}
 	}
 	d.next = (*deviceWalk).walking
 	return d.walking(op)
+}
+
+// struckBy are the kinds that end a walk, with what it ends with.
+var struckBy = [...]struct {
+	kind   fault.Kind
+	found  FaultKind
+	status hw.Status
+}{
+	{fault.PageFault, FaultPage, hw.PageFault},
+	{fault.PermFault, FaultPerm, hw.PermFault},
+	{fault.WalkAbort, FaultAccess, hw.Aborted},
+}
+
+// struck gives a walk its chances at its beginning, and reports whether one of
+// them has ended it.
+func (d *deviceWalk) struck() bool {
+	x := d.u.injector
+	for i := range struckBy {
+		if s := &struckBy[i]; x.Hit(s.kind, int(d.req.ASID), d.va) != nil {
+			d.end(causeOf(accessOf(&d.req), s.found), s.status)
+			return true
+		}
+	}
+	if s := x.Hit(fault.WrongContext, int(d.req.ASID), d.va); s != nil {
+		d.asid = uint16(s.Value)
+	}
+	return false
 }
 
 // shared is a context whose addresses the bus translates.
@@ -132,7 +164,7 @@ func (d *deviceWalk) fault() hw.Status { return d.status }
 func (d *deviceWalk) install() {
 	u := d.u
 	if !d.cached {
-		u.ctx.insert(uint64(d.req.ASID), d.ctx)
+		u.ctx.insert(uint64(d.asid), d.ctx)
 	}
 	u.l2.Insert(d.entry)
 	if u.tables == nil || d.ctx.Mode == abi.ModeShared {
@@ -143,7 +175,7 @@ func (d *deviceWalk) install() {
 			continue
 		}
 		shift := uint8(pageShift + (level+1)*levelBits)
-		u.tables.Insert(Entry{Tag: uint64(d.req.ASID), VPN: d.va >> shift, Shift: shift, PA: t.Addr, Aux: uint64(level)})
+		u.tables.Insert(Entry{Tag: uint64(d.asid), VPN: d.va >> shift, Shift: shift, PA: t.Addr, Aux: uint64(level)})
 	}
 }
 
@@ -160,6 +192,10 @@ func (d *deviceWalk) serve(p *piece, m *mapping) bool {
 // report writes the fault record: PID is the ASID.
 func (d *deviceWalk) report() {
 	d.u.stats.faults++
+	if d.u.injector.Hit(fault.RecordLost, int(d.req.ASID), d.va) != nil {
+		d.u.faults.lose()
+		return
+	}
 	d.u.faults.put(FaultRecord{Cause: d.cause, PID: uint32(d.req.ASID), PV: true, Priv: d.req.Priv,
 		TTYP: TTYPUntranslated + ttypOffset[accessOf(&d.req)], Iotval: d.va})
 }

@@ -63,6 +63,13 @@ func (f *FaultRing) put(rec FaultRecord) {
 	f.agent.start()
 }
 
+// lose drops a record as if the ring were full.
+func (f *FaultRing) lose() {
+	f.ring.overflow = true
+	f.dropped++
+	f.e.Fire(f.notify)
+}
+
 func (f *FaultRing) ended()     { f.idle() }
 func (f *FaultRing) busy() bool { return f.agent.busy }
 

@@ -52,7 +52,7 @@ func (q *queue) postings() bool {
 // drained ends the entry when nothing of it is in flight. Behind a watchdog it
 // does not wait: a reset of the engine ends what hangs.
 func (q *queue) drained() bool {
-	if q.inFlight > 0 && q.status != abi.StatusWatchdog {
+	if q.inFlight > 0 && q.status != abi.StatusWatchdog && !q.hurries() {
 		return false
 	}
 	q.charge()
@@ -77,16 +77,22 @@ func (q *queue) post() bool {
 	}
 	c := abi.Completion{Seqno: j.sub.Seqno, EndNS: uint64(j.rec.Ended.Nanoseconds()),
 		BusyNS: uint64((j.rec.Ended - q.began).Nanoseconds()), Status: q.status, Epoch: q.epoch,
-		Phase: q.produced/q.cqDepth%2 == 0, Offset: q.errAt / 16}
+		Offset: q.errAt / 16}
+	q.complete(p, &c)
+	q.interrupt(j.sub.Flags&abi.SubmitIRQ != 0 || q.status != abi.StatusOK)
+	q.record(j, q.u.e.Now())
+	q.finish(j)
+	return true
+}
+
+// store writes a completion into the ring, behind what the posting has written.
+func (q *queue) store(p *posting, c *abi.Completion) {
+	c.Phase = q.produced/q.cqDepth%2 == 0
 	c.Encode(p.completionBuf[:])
 	p.completion.Addr = q.cqBase + uint64(q.produced%q.cqDepth)*abi.CompletionSize
 	q.produced++
 	p.flying++
 	p.completion.Send(q.u.parts.Port)
-	q.interrupt(j.sub.Flags&abi.SubmitIRQ != 0 || q.status != abi.StatusOK)
-	q.record(j, q.u.e.Now())
-	q.finish(j)
-	return true
 }
 
 // fenceDone is the entry's fence in memory: somebody may wait for it.

@@ -64,7 +64,7 @@ func (q *queue) place(index uint32) *job { return &q.jobs[index%uint32(len(q.job
 func (q *queue) prefetch() {
 	for q.enabled() && q.fetched != q.tail && q.fetched-q.running < uint32(len(q.jobs)) {
 		j := q.place(q.fetched)
-		if j.state != jobEmpty {
+		if j.state != jobEmpty || q.stuck || q.sticks() {
 			return
 		}
 		j.state, j.index = jobEntry, q.fetched
@@ -86,6 +86,7 @@ func (q *queue) entryFetched(i int) {
 		if j.entry.Zero {
 			clear(j.entryBuf[:])
 		}
+		q.spoil(j)
 		j.status = j.sub.Decode(j.entryBuf[:])
 		j.checkEntry()
 	}
@@ -178,7 +179,7 @@ func (q *queue) begin() bool {
 		return false
 	}
 	if q.state == abi.QueueDraining {
-		if !q.fetching() {
+		if !q.fetching() && !q.lingers {
 			q.setState(abi.QueueDisabled)
 		}
 		return false

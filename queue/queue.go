@@ -3,6 +3,7 @@ package queue
 import (
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/hw/reg"
 	"github.com/presi-sim/presi/sim"
 )
@@ -59,6 +60,8 @@ type queue struct {
 	state    uint64 // abi.Queue*
 	epoch    uint16
 	halted   bool
+	stuck    bool   // a fault: nothing is fetched
+	lingers  bool   // a fault: not idle after a reset
 	tail     uint32 // doorbell
 	rung     sim.Time
 	fetched  uint32 // entries whose fetch has begun
@@ -190,7 +193,7 @@ func (q *queue) ringFits(log2 uint64) bool {
 // restart clears what a fresh ring starts with.
 func (q *queue) restart() {
 	q.tail, q.fetched, q.running, q.produced, q.consumed = 0, 0, 0, 0, 0
-	q.overrun, q.armed, q.unraised = false, false, 0
+	q.overrun, q.armed, q.unraised, q.stuck = false, false, 0, false
 	q.phase = phaseNone
 	for i := range q.jobs {
 		q.jobs[i].state = jobEmpty
@@ -214,6 +217,9 @@ func (q *queue) enabled() bool {
 	return !q.halted && q.state != abi.QueueDisabled && q.state != abi.QueueDraining && q.state != abi.QueueError
 }
 
+// chaosDoorbell is the longest that chaos mode puts off a doorbell's effect.
+const chaosDoorbell = 2 * sim.Microsecond
+
 // ring is the SQ_TAIL doorbell. In ERROR the value is kept for RESUME.
 func (q *queue) ring(tail uint32) {
 	if q.halted || q.state == abi.QueueDisabled || q.state == abi.QueueDraining {
@@ -225,6 +231,10 @@ func (q *queue) ring(tail uint32) {
 		q.overrun = true
 	} else {
 		q.tail = tail
+	}
+	if s := q.u.parts.Chaos; s != nil {
+		q.goOnAfter(fault.Pick(s, chaosDoorbell), 0)
+		return
 	}
 	q.advance()
 }

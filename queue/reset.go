@@ -65,6 +65,9 @@ func (q *queue) reset() (asids uint64) {
 	q.halted = false
 	q.regs.Set(q.r.epoch, 0, uint64(q.epoch))
 	q.setState(abi.QueueDisabled)
+	if q.linger() {
+		q.setState(abi.QueueDraining)
+	}
 	return asids
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/hw/reg"
 	"github.com/presi-sim/presi/sim"
 )
@@ -30,6 +31,8 @@ type Parts struct {
 	Computer hw.Computer
 	Raise    func(vector int)   // sends an interrupt, behind earlier writes
 	Event    func(cause uint64) // sets bits of IRQ_CAUSE
+	Faults   *fault.Injector    // nil: none
+	Chaos    *sim.Stream        // of the delays of doorbells; nil: they act at once
 }
 
 // Stats counts what the queues did.
@@ -90,6 +93,7 @@ func New(e *sim.Engine, cfg Config, parts Parts) *Unit {
 		posted:   e.Register("queue completion", func(a uint64) { u.queues[a>>8].completionDone(int(a & 0xff)) }),
 		moderate: e.Register("queue moderation", func(a uint64) { u.queues[uint32(a)].moderated(uint32(a >> 32)) }),
 		watchdog: e.Register("queue watchdog", func(a uint64) { u.queues[uint32(a)].watchdog(uint32(a >> 32)) }),
+		goOn:     e.Register("queue goes on", func(a uint64) { u.queues[uint32(a)].goOn(a) }),
 	}
 	files, bells := reg.NewFiles(limit(abi.Queue, cfg.Count)), reg.NewFiles(limit(abi.Doorbell, cfg.Count))
 	for i := range files {
@@ -101,7 +105,7 @@ func New(e *sim.Engine, cfg Config, parts Parts) *Unit {
 
 // callbacks are the handlers that all queues share.
 type callbacks struct {
-	entry, window, kernel, parsed, opDone, slot, fence, posted, moderate, watchdog sim.Handler
+	entry, window, kernel, parsed, opDone, slot, fence, posted, moderate, watchdog, goOn sim.Handler
 }
 
 func limit(t reg.Table, count int) reg.Table { t.Count = count; return t }

@@ -6,6 +6,7 @@ package mgmt
 import (
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/hw/reg"
 	"github.com/presi-sim/presi/sim"
 )
@@ -39,6 +40,7 @@ type Parts struct {
 	Event   func(cause uint64)                     // sets bits of IRQ_CAUSE
 	Sensors func() (temperatureMC, powerMW uint32) // as of now
 	CoreHz  sim.Hertz
+	Faults  *fault.Injector // nil: none
 }
 
 // Stats counts what the controller did.
@@ -54,8 +56,11 @@ type Controller struct {
 	status, mailbox, arg, ret reg.Ref
 
 	boot, answer sim.Handler
+	revive       sim.Handler
 	generation   uint64 // of the boot, so that answers from before a reset are void
 	alive        sim.Time
+	dead         bool     // a fault: the controller does nothing
+	since        sim.Time // dead
 	ready        bool
 	command      uint32
 	power        uint32
@@ -69,6 +74,10 @@ func New(e *sim.Engine, cfg Config, parts Parts) *Controller {
 	c.arg, c.ret = c.regs.Ref("MBOX_ARG"), c.regs.Ref("MBOX_RET")
 	c.boot = e.Register("mgmt boot", c.booted)
 	c.answer = e.Register("mgmt mailbox", c.answered)
+	c.revive = e.Register("mgmt revival", c.revived)
+	if parts.Faults != nil {
+		parts.Faults.On(fault.HeartbeatLost, c.die)
+	}
 	c.regs.OnWrite("BOOT_CTRL", func(_ int, _, v uint64) { c.start(v) })
 	c.regs.OnWrite("MBOX_CMD", func(_ int, _, v uint64) { c.mail(uint32(v)) })
 	c.regs.OnRead("HEARTBEAT", func(int) uint64 { return c.beats() })
@@ -91,7 +100,7 @@ func (c *Controller) Stats() Stats { return c.stats }
 // Reset turns the controller off, as at power-on.
 func (c *Controller) Reset() {
 	c.generation++
-	c.ready, c.power = false, 0
+	c.ready, c.power, c.dead = false, 0, false
 	c.regs.Reset()
 	c.regs.Set(c.regs.Ref("HEARTBEAT_US"), 0, uint64(c.cfg.Heartbeat/sim.Microsecond))
 }
@@ -102,7 +111,11 @@ func (c *Controller) beats() uint64 {
 	if !c.ready {
 		return 0
 	}
-	return 1 + uint64((c.e.Now()-c.alive)/c.cfg.Heartbeat)
+	until := c.e.Now()
+	if c.dead {
+		until = c.since
+	}
+	return 1 + uint64((until-c.alive)/c.cfg.Heartbeat)
 }
 
 func (c *Controller) start(v uint64) {
@@ -110,11 +123,15 @@ func (c *Controller) start(v uint64) {
 		return
 	}
 	c.regs.Set(c.status, 0, abi.BootRunning)
-	c.e.After(c.cfg.BootTime, sim.Call{H: c.boot, Arg: c.generation})
+	c.respond(fault.BootHang, c.cfg.BootTime, c.boot)
 }
 
 func (c *Controller) booted(generation uint64) {
 	if generation != c.generation {
+		return
+	}
+	if s := c.parts.Faults.Hit(fault.BootError, 0, 0); s != nil {
+		c.regs.Set(c.status, 0, abi.BootFailed|s.Value<<16)
 		return
 	}
 	c.ready, c.alive = true, c.e.Now()
@@ -135,7 +152,9 @@ func (c *Controller) mail(command uint32) {
 	}
 	c.command = command
 	c.regs.Set(c.mailbox, 0, abi.MailBusy)
-	c.e.After(c.cfg.MailboxTime, sim.Call{H: c.answer, Arg: c.generation})
+	if !c.dead {
+		c.respond(fault.MailboxHang, c.cfg.MailboxTime, c.answer)
+	}
 }
 
 // answers is what each command does, by number; it returns the mailbox state.
@@ -148,12 +167,15 @@ var answers = [...]func(c *Controller) uint64{
 }
 
 func (c *Controller) answered(generation uint64) {
-	if generation != c.generation {
+	if generation != c.generation || c.dead || c.regs.Get(c.mailbox, 0) != abi.MailBusy {
 		return
 	}
 	state := uint64(abi.MailUnknown)
 	if int(c.command) < len(answers) {
 		state = answers[c.command](c)
+	}
+	if s := c.parts.Faults.Hit(fault.MailboxError, 0, 0); s != nil {
+		state = s.Value
 	}
 	if state == abi.MailDone {
 		c.stats.Commands++

@@ -36,9 +36,20 @@ const (
 	Fatal
 )
 
+// OnError says who hears of the error messages that the function sends.
+func (f *Function) OnError(fn func(Error, Severity)) { f.onError = fn }
+
 // Inject records an error as the function that detected it does (section
 // 6.2.5) and returns the message that it causes.
 func (f *Function) Inject(err Error) Severity {
+	s := f.log(err)
+	if s != Silent && f.onError != nil {
+		f.onError(err, s)
+	}
+	return s
+}
+
+func (f *Function) log(err Error) Severity {
 	bit := uint32(1) << err.Bit
 	if err.Correctable {
 		return f.detect(bit&correctable, regCEStatus, regCEMask, Correctable)

@@ -5,6 +5,7 @@ import (
 	"math/bits"
 
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/sim"
 )
 
@@ -41,6 +42,10 @@ type Function struct {
 	resetDone sim.Handler
 	pending   func() bool
 	onPower   func(on bool)
+	onError   func(Error, Severity)
+	faults    faults
+	link      Config
+	linkUp    sim.Handler
 	stats     FunctionStats
 }
 
@@ -65,7 +70,7 @@ func NewFunction(e *sim.Engine, name string, c FunctionConfig, host hw.Host) *Fu
 	if c.Vectors < 1 || c.Vectors > 2048 {
 		panic(fmt.Sprintf("pcie: %d MSI-X vectors: a function has 1 to 2048", c.Vectors))
 	}
-	f := &Function{e: e, host: host}
+	f := &Function{e: e, host: host, link: c.Link}
 	f.msix.init(c.Vectors)
 	for _, rows := range [][]register{header(&c), power, msix(c.Vectors, &f.msix), express(&c.Link), aer, serial(c.Serial)} {
 		f.cfg.add(rows...)
@@ -77,6 +82,7 @@ func NewFunction(e *sim.Engine, name string, c FunctionConfig, host hw.Host) *Fu
 		{regDevCtl, regDevCtl + 2, f.controlWritten},
 	}
 	f.resetDone = e.Register(name+" reset done", f.onResetDone)
+	f.linkUp = e.Register(name+" link returns", func(uint64) { f.host.(interface{ Up() }).Up() })
 	f.BAR(msixBAR, f.msix.barSize, false, f.serveMSIX)
 	f.declare(name)
 	return f
@@ -125,7 +131,7 @@ func (f *Function) ConfigRead(off, size int) uint32 {
 		pending = statusPending
 	}
 	f.cfg.set(regDevSta, 2, statusPending, pending)
-	return f.cfg.get(off, size)
+	return f.vectorsShown(off, size, f.cfg.get(off, size))
 }
 
 // ConfigWrite implements hw.Function.
@@ -138,7 +144,8 @@ func (f *Function) ConfigWrite(off, size int, v uint32) {
 // MMIO implements hw.Function.
 func (f *Function) MMIO(bar int, r *hw.Request) {
 	size := f.BARSize(bar)
-	if !f.command(commandMemory) || !f.awake() || r.Addr >= size || uint64(r.Bytes) > size-r.Addr {
+	if !f.command(commandMemory) || !f.awake() || r.Addr >= size || uint64(r.Bytes) > size-r.Addr ||
+		r.Op == hw.Read && f.faults.Hit(fault.AllOnes, bar, r.Addr) != nil {
 		f.refuse(r)
 		return
 	}
@@ -168,6 +175,9 @@ func (f *Function) mayMaster() bool { return f.awake() && f.command(commandMaste
 // unless the function may master the bus.
 func (f *Function) Submit(r *hw.Request) {
 	if f.mayMaster() {
+		if f.faults.Injector != nil && f.strikes(r) {
+			return
+		}
 		f.host.Submit(r)
 		return
 	}

@@ -89,6 +89,7 @@ type Link struct {
 	gone     bool
 	epoch    uint32 // grows when the link goes down
 	lose     int    // read segments whose completions will be lost
+	chaos    *chaos // nil: off
 	stats    Stats
 	trace    linkTrace
 	handlers linkHandlers
@@ -148,6 +149,7 @@ func floorPower(n int64) int64 { return 1 << (bits.Len64(uint64(n)) - 1) }
 func (l *Link) SetUpstream(root hw.Target, interrupt func(vector int, addr uint64, data uint32)) {
 	o, ok := root.(InOrder)
 	l.root, l.interrupt, l.ordered = root, interrupt, ok && o.WritesInOrder()
+	l.disturb()
 }
 
 // SetFunction says what the host's accesses reach.

@@ -92,6 +92,12 @@ func (f *Function) HostOwnsVectors() { f.msix.hostOwned = true }
 // it is masked. A vector that the function does not have, and any while MSI-X
 // is off, goes nowhere.
 func (f *Function) Raise(vector int) {
+	if f.faults.Injector == nil || !f.interferes(vector) {
+		f.raise(vector)
+	}
+}
+
+func (f *Function) raise(vector int) {
 	t := &f.msix
 	switch {
 	case t.hostOwned:

@@ -106,7 +106,7 @@ func (l *Link) deliver(t *transfer) bool {
 	l.retireWrite(s)
 	if !lost {
 		l.stats.Interrupts++
-		l.interrupt(t.vector, t.message, t.data)
+		l.interruptHost(t.vector, t.message, t.data)
 	}
 	return true
 }

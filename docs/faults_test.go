@@ -1,0 +1,99 @@
+package docs_test
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/hw/fault"
+)
+
+func writeFaults(t *testing.T, b *bytes.Buffer) {
+	head(b, "Faults on demand", `
+Every way in which the device can be made to misbehave: the rows of the table
+in `+"`hw/fault/kinds.go`"+`. A fault is armed from a machine's file or a run,
+
+`+"```toml"+`
+[[fault]]
+kind = "dma-error"
+count = 3            # the third chance; or at = "1ms", probability = 0.01, …
+`+"```"+`
+
+from Go (`+"`npu.Device.Inject(fault.Spec{Kind: \"dma-error\", Count: 3})`"+`, also while the
+simulation runs), or by the INJECT block of BAR0 ([registers.md](registers.md)),
+which takes the number of the kind. The keys are in [config.md](config.md).
+
+A fault sees a *chance* whenever what its row counts happens to its target within
+its addresses, not before `+"`at`"+`. Of its chances `+"`space`"+` pass; of the rest each
+`+"`interval`"+`-th is struck, with `+"`probability`"+`, until it has struck `+"`times`"+`. Those are the
+kernel's words for the same thing. Kinds marked with a star need no chance: with
+`+"`at`"+` alone they happen at that instant.
+
+The outcome is what the reference driver makes of it, and any driver should: an
+errno, a recovery, or nothing.
+
+Chaos mode is no fault: with `+"`--set chaos.seed=7`"+` every delay that the rules allow
+happens. Posted writes become visible late and interrupts come late, each in
+order; reads are served late; doorbells take effect late; kernels and copies
+begin late, so that queues complete in another order; accesses to device memory
+pass each other; translations stay cached until they are invalidated; memory holds
+noise at power-on. The same seed gives the same delays.
+`)
+	group := ""
+	for k := fault.None + 1; k < fault.NumKinds; k++ {
+		r := fault.Kinds[k]
+		require.NotEmpty(t, r.Outcome, r.Name)
+		if r.Group != group {
+			group = r.Group
+			fmt.Fprintf(b, "\n## %s%s\n", string(group[0]&^0x20), group[1:])
+			table(b, "kind", "number", "what happens", "chances", "target", "parameters", "outcome")
+		}
+		star := ""
+		if r.Event {
+			star = " *"
+		}
+		row(b, "`"+r.Name+"`"+star, uint8(k), r.What, r.Chance, or(r.Target, "–"), parameters(r), r.Outcome)
+	}
+}
+
+// spans says what a duration means.
+var spans = map[fault.Span]string{
+	fault.Window: "`duration`: every read within it",
+	fault.Delay:  "`duration`: how late",
+	fault.Until:  "`duration`: until it works again",
+}
+
+func parameters(r fault.Row) string {
+	out := ""
+	add := func(s string) {
+		if out != "" {
+			out += "; "
+		}
+		out += s
+	}
+	if r.Address != "" {
+		add("`from`, `to`: " + r.Address)
+	}
+	if r.Value != "" {
+		add(fmt.Sprintf("`value`: %s (%d)", r.Value, r.Default))
+	}
+	if s := spans[r.Span]; s != "" {
+		if r.Duration > 0 {
+			s += " (" + r.Duration.String() + ")"
+		}
+		add(s)
+	}
+	if r.Times == fault.Unlimited {
+		add("without end")
+	}
+	return or(out, "–")
+}
+
+func or(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
+}
