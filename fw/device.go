@@ -58,6 +58,7 @@ type Class struct {
 	clients   uint64
 	dumps     int
 	listeners []func(Uevent)
+	trace     func(Tracepoint)
 }
 
 // Numbers of the character device.

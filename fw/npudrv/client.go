@@ -102,6 +102,7 @@ func (c *client) view(o *fw.Object) (*view, error) {
 	}
 	v := &view{o: o.Get(), va: va}
 	c.mapped[o] = v
+	c.d.Trace("map", c.file, va, b.size, b.phys())
 	return v, nil
 }
 
@@ -138,6 +139,7 @@ func (c *client) forget(v *view) {
 // unmap takes a forgotten mapping out of the address space.
 func (c *client) unmap(v *view) {
 	size := v.o.Private.(*bo).size
+	c.d.Trace("unmap", c.file, v.va, size, 0)
 	if c.d.Enter() {
 		c.space.unmapRange(v.va, size)
 		c.d.Exit()

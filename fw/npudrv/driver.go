@@ -2,6 +2,10 @@
 // accel framework. It reaches the device through hw.Bus alone, as a driver in C
 // reaches its hardware through the kernel.
 //
+// Its tracepoints, with their arguments: submit and complete (queue, sequence
+// number; bytes or status), map (address, bytes, physical address), unmap
+// (address, bytes), mailbox (command, status), reset (count, of them limited).
+//
 // Each engine and priority has one hardware ring, fed by a scheduler; queues of
 // programs are entities of it. Each open file is a context (ASID) with page
 // tables of its own in device memory.

@@ -189,6 +189,7 @@ func (q *queue) arm(f *fw.File, a *abi.Submit, arg []byte) error {
 	for _, s := range out {
 		s.obj.Attach(s.point, j.Finished)
 	}
+	q.client.d.Trace("submit", f, uint64(q.number), j.seqno, a.Length)
 	j.Push()
 	return nil
 }

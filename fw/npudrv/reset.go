@@ -2,6 +2,7 @@ package npudrv
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -44,7 +45,7 @@ func (r *ring) TimedOut(fj *fw.Job) (more bool) {
 	return false
 }
 
-// recover ends a job that hangs: its queue is killed, its ring is reset, and
+// recover ends a job that hangs: its ring is reset, its queue is killed, and
 // what waited behind it is pushed again. When the ring cannot be reset alone,
 // the whole compute part is.
 func (d *Device) recover(r *ring, guilty *job) {
@@ -55,10 +56,8 @@ func (d *Device) recover(r *ring, guilty *job) {
 	}
 	d.log("presi %s: job %d of queue %d of client %d hangs: reset", d.Address, guilty.seqno, guilty.queue.number, guilty.client.file.ID)
 	d.resets.State = resetBusy
-	guilty.queue.guilty = true
 	r.sched.Stop()
 	d.dump(r, guilty)
-	guilty.queue.entity.Kill(fw.ErrCanceled)
 	hung := fmt.Errorf("job %d made no progress: %w", guilty.seqno, unix.ETIME)
 	if err := d.reset(abi.ResetQueue | r.index<<8); err != nil {
 		d.log("presi %s: ring %d: %v", d.Address, r.index, err)
@@ -67,18 +66,13 @@ func (d *Device) recover(r *ring, guilty *job) {
 	}
 	d.resets.EngineResets++
 	d.hasReset()
-	r.restart(guilty, hung, nil)
+	r.restart(guilty, hung)
 }
 
-// recoverAll resets engines, queues and TLBs. What had begun on other rings is
-// lost, as nobody knows how far it came: running it again could apply it twice.
+// recoverAll resets engines, queues and TLBs.
 func (d *Device) recoverAll(guilty *job, hung error) {
-	begun := map[uint64]bool{}
 	for _, r := range d.rings {
 		r.sched.Stop()
-		if s := d.read(r.reg(regQState)); s == abi.QueueRunning || s == abi.QueueWaiting {
-			begun[r.key(d.read64(r.reg(regQSeqno)))] = true
-		}
 	}
 	if err := d.resetCompute(); err != nil {
 		d.wedge(err)
@@ -86,18 +80,16 @@ func (d *Device) recoverAll(guilty *job, hung error) {
 	}
 	d.hasReset()
 	for _, r := range d.rings {
-		r.restart(guilty, hung, begun)
+		r.restart(guilty, hung)
 	}
 }
-
-// key names a ring's entry in the whole device.
-func (r *ring) key(seqno uint64) uint64 { return seqno*abi.MaxQueues + uint64(r.index) }
 
 // hasReset counts a reset that succeeded.
 func (d *Device) hasReset() {
 	d.resets.State = resetOK
 	d.resets.ResetCount++
 	d.resets.LastResetNS = uint64(d.bus.Now())
+	d.Trace("reset", nil, uint64(d.resets.ResetCount), uint64(d.resets.EngineResets), 0)
 	d.resets.LastError = -int32(unix.ETIME)
 	d.Uevent("change", "WEDGED=none")
 }
@@ -144,19 +136,27 @@ func (d *Device) resetCompute() error {
 }
 
 // restart enables the ring again and pushes its jobs, those apart that end: the
-// guilty one, those of its queue, and those that had begun.
-func (r *ring) restart(guilty *job, hung error, begun map[uint64]bool) {
-	r.reap() // what had completed before the reset
+// guilty one with the rest of its queue, and what had begun, as nobody knows how
+// far it came and running it again could apply it twice. The device says what
+// had begun, so that what went on until the reset took hold counts; a job that
+// ended before it is not guilty.
+func (r *ring) restart(guilty *job, hung error) {
+	r.reap()
+	begun := r.d.read64(r.reg(regQSeqno))
 	flying := r.flying
 	r.flying = nil
 	r.start()
+	if guilty != nil && slices.Contains(flying, guilty) {
+		guilty.queue.guilty = true
+		guilty.queue.entity.Kill(fw.ErrCanceled)
+	}
 	for _, j := range flying {
 		switch {
 		case j == guilty:
 			j.hardware.Signal(hung)
-		case guilty != nil && j.queue == guilty.queue:
+		case guilty != nil && guilty.queue.guilty && j.queue == guilty.queue:
 			j.hardware.Signal(fw.ErrCanceled)
-		case begun[r.key(j.hwSeqno)]:
+		case j.hwSeqno <= begun:
 			j.hardware.Signal(fmt.Errorf("job %d was ended by a reset that was not its own: %w", j.seqno, unix.EIO))
 		default:
 			r.flying = append(r.flying, j)
@@ -166,9 +166,11 @@ func (r *ring) restart(guilty *job, hung error, begun map[uint64]bool) {
 	r.sched.Start()
 }
 
-// wedge gives the device up: every job ends with EIO.
+// wedge gives the device up: it may do no DMA any more, and every job ends with
+// EIO.
 func (d *Device) wedge(err error) {
 	d.log("presi %s: the device is lost: %v", d.Address, err)
+	d.bus.ConfigWrite(pciCommand, 2, commandMemory)
 	d.resets.State = resetWedged
 	d.resets.LastError = -int32(unix.EIO)
 	d.Uevent("change", "WEDGED=rebind,bus-reset")

@@ -195,6 +195,7 @@ func (r *ring) end(c *abi.Completion) {
 		}
 		r.flying = append(r.flying[:i], r.flying[i+1:]...)
 		j.client.busy[r.engine] += c.BusyNS
+		r.d.Trace("complete", j.client.file, uint64(j.queue.number), j.seqno, uint64(c.Status))
 		if c.Status == abi.StatusOK {
 			j.hardware.Signal(nil)
 			return

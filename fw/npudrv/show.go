@@ -61,6 +61,7 @@ func (d *Device) mail(command uint32) (ret [2]uint32, err error) {
 		}
 		return false, nil
 	})
+	d.Trace("mailbox", nil, uint64(command), uint64(d.read(regMailStatus)), 0)
 	if err == nil {
 		ret = [2]uint32{d.read(regMailRet), d.read(regMailRet + 4)}
 	}

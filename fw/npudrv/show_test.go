@@ -156,3 +156,25 @@ func TestFDInfo(t *testing.T) {
 		assert.Zero(t, value(other, "drm-engine-copy"))
 	})
 }
+
+// The tracepoints of a program's life, in order.
+func TestTracepoints(t *testing.T) {
+	d := fwtest.NewDevice(t)
+	d.Run(func() {
+		p := d.Open()
+		q := p.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		var events []string
+		d.Class.OnTrace(func(e fw.Tracepoint) {
+			assert.Equal(t, d.Engine.Now().Nanoseconds(), e.At)
+			events = append(events, fmt.Sprint(e.Name, " ", e.Client))
+		})
+		b := p.NewBuffer(4096, abi.BODevice)
+		require.NoError(t, p.Finish(q, p.Start(q, &fwtest.Job{Packets: []abi.Packet{fwtest.Fill(b.Addr, 1, 8)}, Buffers: []*fwtest.Buffer{b}})))
+		b.Close()
+		read(t, d.Class.Sys, "class/accel/accel0/device/firmware_version")
+		assert.Equal(t, []string{"map 1", "map 1", "submit 1", "complete 1", "unmap 1", "mailbox 0"}, events)
+		d.Class.OnTrace(nil)
+		p.NewBuffer(4096, abi.BODevice)
+		assert.Len(t, events, 6)
+	})
+}

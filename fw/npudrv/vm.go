@@ -247,9 +247,23 @@ func (s *space) write(t *table, first, count int, entry func(i int) uint64) {
 	s.d.bus.WriteBAR(abi.BARMemory, t.at+uint64(first)*8, p)
 }
 
-// invalidate drops cached translations of a range (bytes 0: of the context) and
-// waits until accesses that used them are over.
+// invalidate drops what the device has cached of a range (bytes 0: of the
+// context) and returns when accesses that used it are over. When the device does
+// not answer, a reset drops everything; should that fail too, the device may do
+// no DMA any more. Either way memory behind the range is free for others.
 func (d *Device) invalidate(asid uint32, va, n uint64) {
+	if d.resets.State == resetWedged {
+		return // its DMA is off
+	}
+	if err := d.tryInvalidate(asid, va, n); err != nil {
+		d.log("presi %s: %v", d.Address, err)
+		if err := d.forceReset(); err != nil {
+			d.log("presi %s: %v", d.Address, err)
+		}
+	}
+}
+
+func (d *Device) tryInvalidate(asid uint32, va, n uint64) error {
 	d.mmuLock.Lock()
 	defer d.mmuLock.Unlock()
 	d.write(regInvASID, asid)
@@ -257,12 +271,9 @@ func (d *Device) invalidate(asid uint32, va, n uint64) {
 	d.writePair(regInvSizeLo, regInvSizeHi, n)
 	d.invSeqno++
 	d.write(regInvCmd, 1)
-	err := d.poll("TLB invalidation", invalidateTimeout*d.timeScale(), 1000, func() (bool, error) {
+	return d.poll("TLB invalidation", invalidateTimeout*d.timeScale(), 1000, func() (bool, error) {
 		return int32(d.read(regInvDone)-d.invSeqno) >= 0, nil
 	})
-	if err != nil {
-		d.log("presi %s: %v", d.Address, err)
-	}
 }
 
 // invalidateTimeout is what silicon gets, in ns.

@@ -1,0 +1,28 @@
+package fw
+
+// Tracepoint is an event of a driver, for those who look on: the counterpart of a
+// kernel's trace events.
+type Tracepoint struct {
+	At     int64 // ns
+	Device *Device
+	Name   string // submit, complete, map, unmap, mailbox, reset
+	Client uint64 // id of the file, 0 for none
+	// Args mean what the driver says for the name.
+	Args [3]uint64
+}
+
+// OnTrace has fn called at every tracepoint of every device; nil turns them off,
+// and then they cost a comparison.
+func (c *Class) OnTrace(fn func(Tracepoint)) { c.trace = fn }
+
+// Trace is a tracepoint.
+func (d *Device) Trace(name string, client *File, a, b, c uint64) {
+	if d.class.trace == nil {
+		return
+	}
+	t := Tracepoint{At: d.kernel.Now(), Device: d, Name: name, Args: [3]uint64{a, b, c}}
+	if client != nil {
+		t.Client = client.ID
+	}
+	d.class.trace(t)
+}
