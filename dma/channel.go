@@ -154,6 +154,9 @@ func (ch *channel) fail(r *hw.Request) {
 // release returns a slot and goes on with the copy, or ends it.
 func (ch *channel) release(i int) {
 	ch.bill = ch.slots[i].bill
+	if p := ch.job.Progress; p != nil {
+		*p++
+	}
 	ch.free = append(ch.free, i)
 	ch.inFlight--
 	ch.issue()

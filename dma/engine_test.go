@@ -225,3 +225,14 @@ func TestConfigIsValidated(t *testing.T) {
 	good := config()
 	require.Empty(t, good.Validate())
 }
+
+func TestProgressCountsRequests(t *testing.T) {
+	b := newBench(config())
+	var progress uint32
+	b.submitCopy(hw.Copy{Dst: 16384, RowBytes: 4096, Progress: &progress})
+	require.NoError(t, b.e.RunUntil(600*sim.Nanosecond))
+	require.Positive(t, progress)
+	require.Less(t, progress, uint32(16), "while it runs")
+	require.NoError(t, b.e.Run())
+	require.EqualValues(t, 16, progress)
+}

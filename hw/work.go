@@ -58,8 +58,9 @@ type Result struct {
 // Copy is work for a DMA engine: rows of bytes between two context addresses,
 // in two counted dimensions. A fill has Fill set and repeats an 8-byte pattern.
 type Copy struct {
-	Queue     uint8 // who asks: arbiters order an instant's requests by it
-	Priority  uint8 // 0 low to 3 realtime
+	Progress  *uint32 // raised by one a request moved; may be nil
+	Queue     uint8   // who asks: arbiters order an instant's requests by it
+	Priority  uint8   // 0 low to 3 realtime
 	ASID      uint16
 	Fill      bool
 	Pattern   uint64
@@ -80,7 +81,8 @@ type Copier interface {
 
 // Launch is work for the compute cores: a kernel descriptor, as fetched.
 type Launch struct {
-	Queue    uint8 // as in Copy
+	Progress *uint32 // raised by one a micro-operation ended; may be nil
+	Queue    uint8   // as in Copy
 	Priority uint8
 	ASID     uint16
 	Desc     [256]byte // abi.Kernel on the wire, checked by the cores

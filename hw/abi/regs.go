@@ -276,9 +276,9 @@ var Queue = reg.Table{
 		{Offset: 0x040, Name: "STATE", Size: 4, Access: reg.RO, Text: "State.", Fields: []reg.Field{
 			{Name: "STATE", Hi: 3, Lo: 0, Access: reg.RO, Text: "State.", Values: values(QueueStates[:]...)}}},
 		ro(0x044, "EPOCH", "Resets of this queue since power-on, modulo 65536."),
-		ro(0x048, "HEAD", "Entries fetched since ENABLE."),
+		ro(0x048, "HEAD", "Entries since ENABLE that have been read, in order: their places in the ring may be written again."),
 		ro(0x04c, "PROGRESS", "Packets and tiles retired; never counts polls, so it tells slow from hung."),
-		ro64(0x050, "CUR_SEQNO", "Sequence number of the entry that runs."),
+		ro64(0x050, "CUR_SEQNO", "Sequence number of the entry that runs or has run last. A reset keeps it: what had begun is at or below it."),
 		ro(0x058, "CUR_OFFSET", "Offset in its command buffer, bytes."),
 		ro(0x060, "ERR_CODE", "Status of the first error since ENABLE or RESUME."),
 		ro(0x064, "ERR_OFFSET", "Offset of the packet that failed, bytes."),
@@ -293,7 +293,7 @@ var Doorbell = reg.Table{
 	Name: "DOORBELL", Base: BaseDoorbells, Size: DoorbellStride, Count: MaxQueues, Stride: DoorbellStride,
 	Text: "Doorbells of a queue, one 4 KiB page each. Values are absolute, so a later one heals a lost one.",
 	Registers: []reg.Register{
-		wo(0x0, "SQ_TAIL", "Entries produced since ENABLE, modulo 2³²."),
+		wo(0x0, "SQ_TAIL", "Entries produced since ENABLE, modulo 2³², at most the ring's depth beyond HEAD. A value behind what is being fetched is ignored."),
 		wo(0x4, "CQ_HEAD", "Completions consumed since ENABLE, modulo 2³²."),
 		wo(0x8, "CQ_ARM", "Interrupt when completions produced exceed this count; at once if they do."),
 		wo(0xc, "FENCE_KICK", "Looks at the slot of a waiting WAIT again."),
