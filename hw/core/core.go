@@ -163,6 +163,9 @@ func (c *core) take(t *token) bool {
 func (c *core) complete(unit int, t *token, label sim.Label, arg uint64) {
 	c.completed[unit]++
 	c.total.Ops++
+	if p := c.run.launch.Progress; p != nil {
+		*p++
+	}
 	for p := t.post; p != 0; p &= p - 1 {
 		c.sems[bits.TrailingZeros16(p)]++
 	}
