@@ -75,7 +75,7 @@ func (d *Engine) Copy(c *hw.Copy) {
 func (d *Engine) arm() {
 	if !d.armed && !d.halted && len(d.waiting) > 0 {
 		d.armed = true
-		d.e.After(1, sim.Call{H: d.arbiter})
+		d.e.AtInstantEnd(sim.Call{H: d.arbiter})
 	}
 }
 

@@ -110,7 +110,6 @@ const (
 type DMA struct {
 	Bytes []byte
 	Addr  uint64
-	Phys  uint64
 }
 
 // Pages is memory of the host, physically contiguous from Phys.

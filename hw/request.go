@@ -66,7 +66,7 @@ type Source uint8
 //
 // Data is nil when the values are of no interest (timing alone); otherwise it
 // has Bytes bytes: filled in at the time the target serves a read, taken at
-// the time it serves a write. Timing never depends on Data, Zero or Elide.
+// the time it serves a write. Timing never depends on Data or Zero.
 type Request struct {
 	Op       Op
 	Space    Space

@@ -1,9 +1,11 @@
 package core
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math/bits"
+	"slices"
 
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
@@ -29,13 +31,16 @@ type Complex struct {
 	cores   []core
 	runs    []*run
 	free    []*run
-	pending []*run // accepted, waiting for cores, in order of arrival
+	pending []*run // accepted, waiting for cores
 	live    int    // accepted and not ended
 	busy    uint32 // cores taken
 	ended   sim.Handler
 	halted  bool
-	onHalt  sim.Call
-	seen    Observation
+
+	dispatcher sim.Handler
+	arranged   bool // dispatcher will run
+	onHalt     sim.Call
+	seen       Observation
 
 	vectorLabels [abi.NumVecOps + 1]sim.Label // of the trace
 }
@@ -52,6 +57,7 @@ func New(e *sim.Engine, cfg Config, ports []hw.Target, pool *kern.Pool) *Complex
 	}
 	x := &Complex{e: e, cfg: cfg, clock: sim.NewClock(cfg.Core.Clock), pool: pool, cores: make([]core, cfg.Core.Count)}
 	x.ended = e.Register("core launch end", x.end)
+	x.dispatcher = e.Register("core dispatch", func(uint64) { x.dispatch() })
 	for op, name := range abi.VecOpNames {
 		x.vectorLabels[op] = e.Label(name)
 	}
@@ -104,7 +110,7 @@ func (x *Complex) Launch(l *hw.Launch) {
 		return
 	}
 	x.pending = append(x.pending, r)
-	x.dispatch()
+	x.arrange()
 }
 
 // take returns a run to fill.
@@ -119,8 +125,24 @@ func (x *Complex) take() *run {
 	return r
 }
 
-// dispatch starts what waits and finds its cores free, in order of arrival.
+// arrange lets every launch of this instant be seen before one is started.
+func (x *Complex) arrange() {
+	if !x.arranged {
+		x.arranged = true
+		x.e.AtInstantEnd(sim.Call{H: x.dispatcher})
+	}
+}
+
+// before orders launches that wait: by priority, then by queue, then by arrival.
+func before(a, b *run) int {
+	return cmp.Or(cmp.Compare(a.launch.Priority, b.launch.Priority)*-1, cmp.Compare(a.launch.Queue, b.launch.Queue))
+}
+
+// dispatch starts what waits and finds its cores free. A launch that waits keeps
+// its cores from those behind it.
 func (x *Complex) dispatch() {
+	x.arranged = false
+	slices.SortStableFunc(x.pending, before)
 	taken, kept := x.busy, x.pending[:0]
 	for _, r := range x.pending {
 		if r.mask&taken == 0 {
@@ -193,7 +215,7 @@ func (x *Complex) end(index uint64) {
 	x.free = append(x.free, r)
 	x.live--
 	x.e.Fire(l.Done)
-	x.dispatch()
+	x.arrange()
 	if x.halted && x.live == 0 {
 		x.e.After(0, x.onHalt)
 		x.onHalt = sim.Call{}

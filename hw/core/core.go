@@ -200,7 +200,9 @@ func (c *core) idle() bool {
 // for is memory's: the core waited for what was outstanding.
 func (c *core) leave() {
 	r := c.run
-	c.bill[hw.Memory] += c.e.Now() - r.since - c.bill.Total()
+	if r.stopped {
+		c.bill[hw.Memory] += c.e.Now() - r.since - c.bill.Total()
+	}
 	c.total.Busy += int64(c.e.Now() - c.since)
 	c.clearUnits()
 	c.run = nil

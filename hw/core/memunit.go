@@ -150,7 +150,7 @@ func (m *memUnit) arrive(slot uint64) {
 	end := max(now, m.portFree)
 	m.account(f, r, now, end)
 	if r.Status != hw.OK {
-		c.run.stop(statusOf[r.Status], r.FaultAddr)
+		c.run.stop(r.Status.Code(), r.FaultAddr)
 	} else if m.op == hw.Read {
 		m.take(r, f)
 	}
@@ -236,15 +236,4 @@ func (m *memUnit) retire() bool {
 		c.spad.release(m.unit)
 	}
 	return some
-}
-
-// statusOf turns a request's status into a launch's.
-var statusOf = [...]abi.Status{
-	hw.OK:          abi.StatusOK,
-	hw.PageFault:   abi.StatusPageFault,
-	hw.PermFault:   abi.StatusPermFault,
-	hw.Unsupported: abi.StatusBusError,
-	hw.Aborted:     abi.StatusBusError,
-	hw.MemoryError: abi.StatusMemoryError,
-	hw.TimedOut:    abi.StatusBusTimeout,
 }

@@ -94,7 +94,7 @@ func (g *programExpander) arrive(uint64) {
 		clear(r.Data)
 	}
 	if r.Status != hw.OK {
-		c.run.stop(statusOf[r.Status], r.FaultAddr)
+		c.run.stop(r.Status.Code(), r.FaultAddr)
 	}
 	if c.stopped() {
 		c.settle()

@@ -108,7 +108,7 @@ func (h *Host) AllocDMA(bytes int64) (*hw.DMA, error) {
 		return nil, err
 	}
 	h.coherent[bus] = p
-	return &hw.DMA{Bytes: b[:bytes], Addr: bus, Phys: p.Phys}, nil
+	return &hw.DMA{Bytes: b[:bytes], Addr: bus}, nil
 }
 
 // FreeDMA implements hw.Bus.
