@@ -10,6 +10,7 @@ import (
 type ArraySpec struct {
 	M, K, N    int64
 	Groups     int64 // 0 is 1
+	Taps       int64 // of a convolution's window, which K counts; 0 is 1
 	Line       int64 // rows of M that follow each other without a break (an image row's pixels); 0: all
 	Type       abi.DType
 	Dataflow   Dataflow
@@ -53,6 +54,9 @@ func (s *ArraySpec) extents() (sr, sc, t int64) {
 // sum has left the array. Output-stationary folds move their sums out the same
 // way: R cycles, behind the next fold's back.
 //
+// With TapFolds each tap of a window has folds of its own: its channels start at
+// the array's first row, however few they are.
+//
 // A group of a grouped product is a product of its own: its folds follow those
 // of the group before.
 //
@@ -68,6 +72,9 @@ func (c *ArrayConfig) Cost(s *ArraySpec) ArrayCost {
 	r, w := int64(c.Rows), int64(c.Cols)
 	folds := ceilDiv(sr, r) * ceilDiv(sc, w)
 	groups, rate := max(s.Groups, 1), c.rate(s.Type)
+	if taps := max(s.Taps, 1); c.TapFolds && s.Dataflow == abi.WeightStationary {
+		folds = taps * ceilDiv(sr/taps, r) * ceilDiv(sc, w)
+	}
 	if c.Overlap == ScaleSim {
 		skew := r + w - 2
 		if s.Dataflow != abi.OutputStationary {

@@ -56,7 +56,11 @@ func (a *arrayUnit) schedule(o *arrayOp) {
 	edge := c.clock.EdgeAtOrAfter(now)
 	cost := c.cfg.Array.Cost(&o.spec)
 	stream := c.spad.limit(abi.UnitArray, cost.Stream, c.cfg.Array.traffic(&o.spec))
-	a.streamEnd = max(edge+cost.Preload, a.streamEnd) + stream
+	begin := edge + cost.Preload
+	if a.streamEnd > 0 {
+		begin = max(begin, a.streamEnd+int64(c.cfg.Array.TurnCycles))
+	}
+	a.streamEnd = begin + stream
 	a.lastEnd = max(a.streamEnd+cost.Drain, a.lastEnd)
 	o.extra = c.clock.Duration(stream - cost.Stream)
 	open := a.lastEnd

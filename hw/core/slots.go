@@ -97,10 +97,14 @@ func (p *plan) vectorSizes() bool {
 }
 
 // line returns how many rows of a product follow each other without a break
-// when an output row has w pixels: 0 is all of them.
-func (p *plan) line(w int64) int64 {
-	if p.k.Kind == abi.KernelGEMM {
+// in a tile of h rows of w pixels: 0 is all of them. The longer side of the
+// kernel's tiles counts.
+func (p *plan) line(h, w int64) int64 {
+	switch {
+	case p.k.Kind == abi.KernelGEMM:
 		return 0
+	case p.tm > p.tw:
+		return h
 	}
 	return w
 }
