@@ -2,6 +2,7 @@
 package presi_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
@@ -85,9 +86,11 @@ type source struct {
 	file    string
 	folder  string
 	imports []string
+	starts  []int // lines of go statements
 }
 
 func sources(t *testing.T) (out []source) {
+	fset := token.NewFileSet()
 	require.NoError(t, filepath.WalkDir(".", func(file string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -98,7 +101,7 @@ func sources(t *testing.T) (out []source) {
 		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {
 			return nil
 		}
-		f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
+		f, err := parser.ParseFile(fset, file, nil, parser.SkipObjectResolution)
 		if err != nil {
 			return err
 		}
@@ -110,6 +113,12 @@ func sources(t *testing.T) (out []source) {
 			}
 			s.imports = append(s.imports, p)
 		}
+		ast.Inspect(f, func(n ast.Node) bool {
+			if g, ok := n.(*ast.GoStmt); ok {
+				s.starts = append(s.starts, fset.Position(g.Pos()).Line)
+			}
+			return true
+		})
 		out = append(out, s)
 		return nil
 	}))
@@ -156,5 +165,6 @@ func TestModelsKnowNothingOfTheHost(t *testing.T) {
 			}
 			assert.NotContains(t, forbiddenInModels, imp, "%s imports %s", s.file, imp)
 		}
+		assert.Empty(t, s.starts, "%s starts goroutines", s.file)
 	}
 }
