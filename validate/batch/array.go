@@ -5,7 +5,7 @@ import (
 	"github.com/presi-sim/presi/hw/core"
 )
 
-// maxExtent of a product: cycles of the largest stay far below 63 bits.
+// maxExtent of a product.
 const maxExtent = 1 << 24
 
 // BareArray is an array that adds nothing to the cycles of its folds.
@@ -64,6 +64,11 @@ func measureArray(r *Row, c core.ArrayConfig) any {
 	for _, fault := range c.Validate() {
 		r.Fault(fault, map[string]string{"array.rows": "array_h", "array.cols": "array_w"})
 	}
+	for i := range specs {
+		if tooLong(&c, &specs[i]) {
+			r.Bad("M", "a product whose cycles can be counted: M × K × N is too large")
+		}
+	}
 	if r.Err() != nil {
 		return nil
 	}
@@ -75,6 +80,14 @@ func measureArray(r *Row, c core.ArrayConfig) any {
 	}
 	sum.UtilPct = 100 * macs / (float64(sum.Cycles) * float64(c.Rows) * float64(c.Cols))
 	return sum
+}
+
+// tooLong reports a product whose cycles may not fit 63 bits, by a bound far
+// above them.
+func tooLong(c *core.ArrayConfig, s *core.ArraySpec) bool {
+	edge := float64(c.Rows + c.Cols)
+	steps := float64(max(s.Groups, 1)) * (float64(s.M) + edge) * (float64(s.K) + edge) * (float64(s.N) + edge)
+	return steps*float64(c.F32Cycles+c.BurstCycles+c.FoldCycles) > 1<<62
 }
 
 // words is what columns of words want.

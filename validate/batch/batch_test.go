@@ -59,9 +59,11 @@ func TestBadRows(t *testing.T) {
 			"10,9,7,4,6,ws,scalesim\n" +
 			"10,9,7,4,6,xs,none\n" +
 			"10,,7,0,6,ws,scalesim\n" +
-			"10,9,7,,6,ws,scalesim\n", 1,
+			"10,9,7,,6,ws,scalesim\n" +
+			"16777216,16777216,16777216,1,1,ws,double_buffered\n", 1,
 			[]string{`row 2: dataflow = "xs": want ws, os or is`, `row 2: overlap = "none": want double_buffered or scalesim`,
-				`row 3: K = "": want a whole number`, `row 3: array_h = "0"`, `row 4: array_h = 0: want 1 to `}},
+				`row 3: K = "": want a whole number`, `row 3: array_h = "0"`, `row 4: array_h = 0: want 1 to `,
+				`row 5: M = "16777216": want a product whose cycles can be counted`}},
 	} {
 		lines, failed := run(t, test.kind, test.text, 2)
 		text := errors.Join(failed...).Error()

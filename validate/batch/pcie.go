@@ -48,7 +48,7 @@ func PCIeLink(r *Row) rig.Link {
 		l.Tags = pcie.Limit(r.Int("tags", 1, 1<<16))
 	}
 	if r.Has("rtt_ns") {
-		const most = 1e6 // a millisecond each way is what a link can have
+		const most = 1e5 // what is in flight fits the engine
 		if v := r.Float("rtt_ns"); v > most {
 			r.Bad("rtt_ns", "at most %.0f", most)
 		} else {

@@ -108,19 +108,24 @@ type linkBench struct {
 
 func newLinkBench(l Link, both bool) *linkBench {
 	b := &linkBench{e: sim.New(0), size: int64(l.Size)}
+	l.CompletionTimeout = 64 * sim.Second // the longest: a slow link has much to send
 	b.link = pcie.New(b.e, "pcie", l.Config, []int{1})
 	b.link.SetUpstream(pcie.Ordered(instant{b.e}), nil)
 	b.passes = newPasses(b.e, b.link, b.seen)
 	const header, queueing = 24, 100 * sim.Nanosecond // room beyond what a round trip holds
 	flight := int64(float64(l.TLPRate()) * (2*l.Latency + queueing).Seconds())
 	b.window = 8 + 3*flight/(2*(b.size+header))
-	if l.Tags != pcie.Unlimited { // a request more than tags serve
+	if both { // a read, its write behind it
+		b.window = 8 + 2*flight/(b.size+2*header)
+	}
+	if l.Tags != pcie.Unlimited { // more than tags serve
 		b.window = min(b.window, 2*int64(l.Tags)+8)
 	}
-	b.total = 4 * b.window
-	if both || l.Tags != pcie.Unlimited { // until the first burst has spread
-		b.window *= 2
-		b.total *= 8
+	switch b.total = 4 * b.window; { // until the first burst has spread
+	case l.Tags != pcie.Unlimited:
+		b.total = 64*b.window + 1024
+	case both:
+		b.total *= 6
 	}
 	return b
 }
