@@ -99,7 +99,7 @@ func (s *Spec) validate(at string) (faults []error) {
 	check(s.At >= 0, "at", s.At, "a time of 0 or more")
 	check(s.Count >= 0, "count", s.Count, "0 or more")
 	check(s.Space >= 0, "space", s.Space, "0 or more")
-	check(s.Count == 0 || s.Space == 0, "space", s.Space, "either count or space, not both")
+	check(s.Count <= 0 || s.Space <= 0, "space", s.Space, "either count or space, not both")
 	check(s.Interval >= 0, "interval", s.Interval, "0 or more")
 	check(s.Probability >= 0 && s.Probability <= 1, "probability", s.Probability, "a share from 0 to 1")
 	check(s.Times >= Unlimited, "times", s.Times, "-1 (without end) or more")
