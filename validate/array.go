@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/hw/core"
 	"github.com/presi-sim/presi/validate/batch"
 )
@@ -20,13 +21,15 @@ func scaleSimTables(ctx context.Context, o *Options) ([]Table, error) {
 	return tablesOf(&c), err
 }
 
-// gemmini is the machine whose RTL was measured.
-var gemmini = core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1, BurstRows: 8, BurstCycles: 4, FoldCycles: 1, SetupCycles: 60 - (8 + 14)}
-
-// gemminiTables holds tiled convolutions against Gemmini's RTL.
+// gemminiTables holds tiled convolutions on the machine gemmini-8x8 against
+// Gemmini's RTL.
 func gemminiTables(ctx context.Context, o *Options) ([]Table, error) {
+	machine, err := configs.Machine("gemmini-8x8")
+	if err != nil {
+		return nil, err
+	}
 	c := collector{name: "array cycles, gemmini-8x8", source: "Gemmini RTL, as published with ONNXim", limits: mean(1)}
-	err := measure(ctx, o, "gemmini/rtl.csv", batch.Array(gemmini), func(r *batch.Row, m batch.ArrayResult) {
+	err = measure(ctx, o, "gemmini/rtl.csv", batch.Array(machine.Array), func(r *batch.Row, m batch.ArrayResult) {
 		c.add(r.Text("test"), float64(m.Cycles), r.Float("gemmini_rtl_cycles"))
 	})
 	return tablesOf(&c), err

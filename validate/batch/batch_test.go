@@ -154,15 +154,18 @@ func TestTiling(t *testing.T) {
 	good := "[T] N1 C16 M8 P15 Q14 S3 R3 - [O] N1 C2 M1 P1 Q2 S1 R1 - [I] N1 C8 M8 P15 Q7 S3 R3"
 	v, err := parseTiling(good)
 	require.NoError(t, err)
-	require.Equal(t, tiling{[4]int64{16, 8, 15, 14}, [4]int64{2, 1, 1, 2}, [4]int64{8, 8, 15, 7}, 9}, v)
+	require.Equal(t, tiling{extent{1, 16, 8, 15, 14, 3, 3}, extent{1, 2, 1, 1, 2, 1, 1}, extent{1, 8, 8, 15, 7, 3, 3}}, v)
 	lines, failed := run(t, Array(core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1}), "mapping\n"+good+"\n", 1)
 	require.Empty(t, failed)
 	require.EqualValues(t, 4*(8+9*105+14), lines[0]["cycles"], "four tiles of nine taps, 105 pixels each")
+	lines, failed = run(t, Array(core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1}), "mapping\n[T] N40 C16 M12 - [O] N2 C1 M2 - [I] N32 C16 M8\n", 1)
+	require.Empty(t, failed)
+	require.EqualValues(t, 2*(8+2*32+14)+2*(8+2*8+14), lines[0]["cycles"], "a matrix product in four tiles, of 32 and of 8 rows")
 	for bad, want := range map[string]string{
 		"C16":                                      "a tiling as [T] N1",
-		strings.Replace(good, "C2", "C1", 1):       "cover 16, not 1 of 8",
+		strings.Replace(good, "C2", "C1", 1):       "cover C16, not 1 of 8",
 		strings.Replace(good, "C16", "C0", 1):      "extents from 1",
-		strings.Replace(good, "S3", "S5", 1):       "the whole window, S5 R3",
+		strings.Replace(good, "S3", "S5", 1):       "the whole window, S5",
 		strings.Replace(good, "C2", "C9999999", 1): "at most",
 	} {
 		_, err := parseTiling(bad)

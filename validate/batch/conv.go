@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 
 	"github.com/presi-sim/presi/hw/core"
 )
@@ -36,82 +37,103 @@ func convolution(r *Row, s *core.ArraySpec) {
 		return
 	}
 	p, q := (h-fh+2*sh-1)/sh, (w-fw+2*sw-1)/sw
-	s.M, s.K, s.Line = p*q, fh*fw*s.K, q
+	s.M, s.K, s.Taps, s.Line = p*q, fh*fw*s.K, fh*fw, q
 }
 
-// mapping is Timeloop's short form, as ONNXim's tests have it.
-var mapping = regexp.MustCompile(`^\[T\] N1 C(\d+) M(\d+) P(\d+) Q(\d+) S(\d+) R(\d+) - ` +
-	`\[O\] N1 C(\d+) M(\d+) P(\d+) Q(\d+) S1 R1 - \[I\] N1 C(\d+) M(\d+) P(\d+) Q(\d+) S(\d+) R(\d+)$`)
+// A mapping is Timeloop's short form, as ONNXim's tests have it: the problem,
+// the outer loop counts, the inner tile; N images (of a matrix product: rows), C
+// input channels (depth), M filters (columns), P and Q rows and columns of the
+// output, S and R of the window. What is left out is 1.
+const (
+	mappingForm = "as [T] N1 C64 M64 P56 Q56 S3 R3 - [O] N1 C1 M8 P4 Q4 S1 R1 - [I] N1 C64 M8 P15 Q17 S3 R3"
+	axes        = "NCMPQSR"
+	window      = 5 // axes from here on are the window's
+)
 
-const mappingForm = "as [T] N1 C64 M64 P56 Q56 S3 R3 - [O] N1 C1 M8 P4 Q4 S1 R1 - [I] N1 C64 M8 P15 Q17 S3 R3"
+var mapping = regexp.MustCompile(`^\[T\]((?: [NCMPQSR]\d+)+) - \[O\]((?: [NCMPQSR]\d+)+) - \[I\]((?: [NCMPQSR]\d+)+)$`)
 
 // maxTiles of a row.
 const maxTiles = 1 << 20
 
-// tiling is the extents of a convolution (input channels, filters, rows and
-// columns of the output), the counts of its outer loops and its tile.
-type tiling struct {
-	total, outer, inner [4]int64
-	taps                int64
+// extent is a number for each of the axes.
+type extent [len(axes)]int64
+
+func parseExtent(text string) (e extent, err error) {
+	for i := range e {
+		e[i] = 1
+	}
+	for _, word := range strings.Fields(text) {
+		v, err := strconv.ParseInt(word[1:], 10, 64)
+		if err != nil || v < 1 || v > maxExtent {
+			return e, fmt.Errorf("extents from 1 to %d, not %s", maxExtent, word)
+		}
+		e[strings.IndexByte(axes, word[0])] = v
+	}
+	return e, nil
 }
+
+// tiling is the extents of a problem, the counts of its outer loops and its tile.
+type tiling struct{ total, outer, inner extent }
 
 func parseTiling(text string) (t tiling, err error) {
 	m := mapping.FindStringSubmatch(text)
 	if m == nil {
 		return t, fmt.Errorf("a tiling %s", mappingForm)
 	}
-	var v [16]int64
-	for i := range v {
-		if v[i], err = strconv.ParseInt(m[i+1], 10, 64); err != nil || v[i] < 1 || v[i] > maxExtent {
-			return t, fmt.Errorf("extents from 1 to %d, not %s", maxExtent, m[i+1])
+	for i, e := range []*extent{&t.total, &t.outer, &t.inner} {
+		if *e, err = parseExtent(m[1+i]); err != nil {
+			return t, err
 		}
 	}
-	copy(t.total[:], v[0:4])
-	copy(t.outer[:], v[6:10])
-	copy(t.inner[:], v[10:14])
-	t.taps = v[14] * v[15]
-	if v[4] != v[14] || v[5] != v[15] {
-		return t, fmt.Errorf("the whole window, S%d R%d, in the tile", v[4], v[5])
-	}
-	if t.outer[0]*t.outer[1] > maxTiles || t.outer[0]*t.outer[1]*t.outer[2] > maxTiles ||
-		t.outer[0]*t.outer[1]*t.outer[2]*t.outer[3] > maxTiles {
-		return t, fmt.Errorf("at most %d tiles", maxTiles)
-	}
+	tiles := int64(1)
 	for i, n := range t.outer {
-		if n*t.inner[i] < t.total[i] {
-			return t, fmt.Errorf("tiles that cover %d, not %d of %d", t.total[i], n, t.inner[i])
+		if tiles *= n; tiles > maxTiles {
+			return t, fmt.Errorf("at most %d tiles", maxTiles)
+		}
+		switch {
+		case i >= window && (n > 1 || t.inner[i] != t.total[i]):
+			return t, fmt.Errorf("the whole window, %c%d, in the tile", axes[i], t.total[i])
+		case n*t.inner[i] < t.total[i]:
+			return t, fmt.Errorf("tiles that cover %c%d, not %d of %d", axes[i], t.total[i], n, t.inner[i])
 		}
 	}
 	return t, nil
 }
 
-// tiled returns a product a tile of a row's mapping, clipped at the edges. Each
-// tap of the window is a product over the tile's channels; the longer side of
-// the tile is what the array streams without a break.
+// tiled returns a product a tile of a row's mapping, clipped at the edges. The
+// longer side of the tile is what the array streams without a break.
 func tiled(r *Row, s core.ArraySpec) (specs []core.ArraySpec) {
 	t, err := parseTiling(r.Text("mapping"))
 	if err != nil {
 		r.Bad("mapping", "%v", err)
 		return nil
 	}
-	part := func(axis int, i int64) int64 { return min(t.inner[axis], t.total[axis]-i*t.inner[axis]) }
-	for c := range t.outer[0] {
-		for m := range t.outer[1] {
-			for p := range t.outer[2] {
-				for q := range t.outer[3] {
-					cs, ms, ps, qs := part(0, c), part(1, m), part(2, p), part(3, q)
-					if min(cs, ms, ps, qs) <= 0 {
-						continue
-					}
-					s.Groups, s.Line = t.taps, qs
-					if t.inner[2] > t.inner[3] {
-						s.Line = ps
-					}
-					s.M, s.K, s.N = ps*qs, cs, ms
-					specs = append(specs, s)
-				}
-			}
+	s.Taps = t.inner[window] * t.inner[window+1]
+	for at := (extent{}); at[0] < t.outer[0]; t.next(&at) {
+		var part extent
+		for i := range part {
+			part[i] = max(0, min(t.inner[i], t.total[i]-at[i]*t.inner[i]))
+		}
+		n, c, m, p, q := part[0], part[1], part[2], part[3], part[4]
+		if s.Line = max(q, 1); t.inner[3] > t.inner[4] {
+			s.Line = p
+		}
+		if t.inner[3]*t.inner[4] == 1 { // a matrix product
+			s.Line = n
+		}
+		if s.M, s.K, s.N = n*p*q, c*s.Taps, m; s.M*s.K*s.N > 0 {
+			specs = append(specs, s)
 		}
 	}
 	return specs
+}
+
+// next counts the outer loops on, the last of them fastest.
+func (t *tiling) next(at *extent) {
+	for i := window - 1; ; i-- {
+		if at[i]++; at[i] < t.outer[i] || i == 0 {
+			return
+		}
+		at[i] = 0
+	}
 }
