@@ -2,6 +2,7 @@ package npudrv
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -12,11 +13,13 @@ import (
 
 // bo is the driver's part of a buffer object.
 type bo struct {
-	d     *Device
-	flags uint32
-	size  uint64
-	at    uint64    // device address, for a buffer in device memory
-	pages *hw.Pages // for a buffer in host memory
+	d       *Device
+	flags   uint32
+	size    uint64
+	at      uint64    // device address, for a buffer in device memory
+	pages   *hw.Pages // for a buffer in host memory, by wish or by eviction
+	evicted bool      // the device itself has copied it there
+	used    uint64    // when a job last named it, in jobs
 }
 
 // maxBO bounds one buffer.
@@ -43,6 +46,11 @@ func (d *Device) newBO(size uint64, flags uint32) (*fw.Object, error) {
 	}
 	o := d.NewObject(int64(b.size), boFuncs{})
 	o.Private = b
+	if b.pages == nil {
+		d.jobs++
+		b.used = d.jobs
+		d.objects = append(d.objects, o)
+	}
 	return o, nil
 }
 
@@ -55,15 +63,9 @@ func (b *bo) allocate() error {
 		if b.size >= hugePage {
 			align = hugePage
 		}
-		at, ok := b.d.memory.Take(b.size, align)
-		if !ok && b.d.available() >= b.size {
-			if err := b.d.scrub.run(); err != nil {
-				return err
-			}
-			at, ok = b.d.memory.Take(b.size, align)
-		}
-		if !ok {
-			return fmt.Errorf("%d bytes of device memory (%d are free): %w", b.size, b.d.available(), unix.ENOSPC)
+		at, err := b.d.takeMemory(b.size, align)
+		if err != nil {
+			return err
 		}
 		b.at = at
 		return nil
@@ -73,7 +75,7 @@ func (b *bo) allocate() error {
 		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
 	}
 	dir := hw.Direction(hw.DeviceReads)
-	if b.writable() {
+	if b.writable() || b.evicted {
 		dir = hw.Bidirectional
 	}
 	if _, err := b.d.bus.MapDMA(p, dir); err != nil {
@@ -82,6 +84,27 @@ func (b *bo) allocate() error {
 	}
 	b.pages = p
 	return nil
+}
+
+// takeMemory returns device memory that is clean: what others have given back is
+// cleared, and what nobody uses is evicted, until it is found.
+func (d *Device) takeMemory(size, align uint64) (uint64, error) {
+	for {
+		if at, ok := d.memory.Take(size, align); ok {
+			return at, nil
+		}
+		err := error(unix.ENOSPC)
+		switch {
+		case size > d.info.MemSize-d.tableBytes:
+		case d.scrub.left() > 0:
+			err = d.scrub.run()
+		default:
+			err = d.evictOne()
+		}
+		if err != nil {
+			return 0, fmt.Errorf("%d bytes of device memory (%d are free): %w", size, d.available(), err)
+		}
+	}
 }
 
 // writable reports whether the device may write the buffer.
@@ -111,6 +134,14 @@ type boFuncs struct{}
 // Release implements fw.ObjectFuncs.
 func (boFuncs) Release(o *fw.Object) {
 	b := o.Private.(*bo)
+	if b.flags&abi.BODevice != 0 {
+		b.d.objects = slices.DeleteFunc(b.d.objects, func(x *fw.Object) bool { return x == o })
+	}
+	b.release()
+}
+
+// release gives the memory back.
+func (b *bo) release() {
 	if b.pages == nil {
 		b.d.scrub.give(b.at, b.size)
 		return
@@ -144,6 +175,10 @@ func (m mapping) ReadAt(p []byte, off int64) (int, error) {
 	if err := m.check(p, off); err != nil {
 		return 0, err
 	}
+	if m.b.flags&abi.BODevice != 0 {
+		m.b.d.residency.Lock()
+		defer m.b.d.residency.Unlock()
+	}
 	if m.b.pages != nil {
 		return copy(p, m.Bytes()[off:]), nil
 	}
@@ -159,6 +194,10 @@ func (m mapping) ReadAt(p []byte, off int64) (int, error) {
 func (m mapping) WriteAt(p []byte, off int64) (int, error) {
 	if err := m.check(p, off); err != nil {
 		return 0, err
+	}
+	if m.b.flags&abi.BODevice != 0 {
+		m.b.d.residency.Lock()
+		defer m.b.d.residency.Unlock()
 	}
 	if m.b.pages != nil {
 		return copy(m.Bytes()[off:], p), nil

@@ -2,6 +2,7 @@ package npudrv
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -20,9 +21,9 @@ type client struct {
 	mapped map[*fw.Object]*view
 	queues []*queue               // by number − 1; nil when destroyed
 	busy   [abi.NumEngines]uint64 // ns of its jobs on the engines
-	// unmaps counts mappings on their way out; gone wakes who waits for them.
-	unmaps int
-	gone   hw.WaitQueue
+	// leaving are the mappings on their way out; gone wakes who waits for them.
+	leaving []*view
+	gone    hw.WaitQueue
 }
 
 // view is a buffer in a client's address space. Handles and jobs hold it.
@@ -54,9 +55,12 @@ func postClose(f *fw.File) {
 			q.close()
 		}
 	}
-	for c.unmaps > 0 {
+	for len(c.leaving) > 0 {
 		c.gone.Wait("buffers to be unmapped")
 	}
+	d := c.d
+	d.residency.Lock()
+	defer d.residency.Unlock()
 	c.space.detach()
 	for _, v := range c.views() {
 		delete(c.mapped, v.o)
@@ -106,6 +110,17 @@ func (c *client) view(o *fw.Object) (*view, error) {
 	return v, nil
 }
 
+// firstView maps a new buffer.
+func (c *client) firstView(o *fw.Object) (*view, error) {
+	c.d.residency.Lock()
+	defer c.d.residency.Unlock()
+	if !c.d.Enter() {
+		return nil, unix.ENODEV
+	}
+	defer c.d.Exit()
+	return c.view(o)
+}
+
 // closeObject is the end of the last handle: jobs that run keep the mapping. A
 // file that closes takes its mappings away in postClose.
 func closeObject(f *fw.File, o *fw.Object) {
@@ -133,20 +148,23 @@ func (c *client) release(v *view) {
 // forget takes a mapping out of the client's books; unmap follows.
 func (c *client) forget(v *view) {
 	delete(c.mapped, v.o)
-	c.unmaps++
+	c.leaving = append(c.leaving, v)
 }
 
-// unmap takes a forgotten mapping out of the address space.
+// unmap takes a forgotten mapping out of the address space. The caller is in no
+// section.
 func (c *client) unmap(v *view) {
 	size := v.o.Private.(*bo).size
 	c.d.Trace("unmap", c.file, v.va, size, 0)
+	c.d.residency.Lock()
 	if c.d.Enter() {
 		c.space.unmapRange(v.va, size)
 		c.d.Exit()
 	}
 	c.space.va.Give(v.va, size)
+	c.leaving = slices.DeleteFunc(c.leaving, func(x *view) bool { return x == v })
+	c.d.residency.Unlock()
 	v.o.Put()
-	c.unmaps--
 	c.gone.WakeAll()
 }
 

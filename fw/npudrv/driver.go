@@ -44,6 +44,10 @@ type Device struct {
 
 	scrub scrubber
 
+	residency hw.Mutex     // over where buffers lie
+	objects   []*fw.Object // buffers made for device memory, oldest first
+	jobs      uint64       // clock of their use
+
 	rings    []*ring
 	faults   *hw.DMA
 	faultLog uint32
@@ -81,7 +85,7 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex(), mailLock: bus.NewMutex()}
+	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex(), mailLock: bus.NewMutex(), residency: bus.NewMutex()}
 	base.Private = d
 	for _, step := range []func() error{d.enable, d.identify, d.boot, d.resetCompute, d.initMemory, d.initScrubber, d.initFaults, d.initInterrupts, d.initRings, d.register} {
 		if err := step(); err != nil {

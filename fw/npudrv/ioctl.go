@@ -13,7 +13,7 @@ import (
 var ioctls = map[uint32]fw.Ioctl{
 	abi.NrQuery:        {Name: "QUERY", Size: abi.SizeOf[abi.Query](), Fn: inside(query)},
 	abi.NrBOCreate:     {Name: "BO_CREATE", Size: abi.SizeOf[abi.BOCreate](), Fn: boCreate},
-	abi.NrBOInfo:       {Name: "BO_INFO", Size: abi.SizeOf[abi.BOInfo](), Fn: inside(boInfo)},
+	abi.NrBOInfo:       {Name: "BO_INFO", Size: abi.SizeOf[abi.BOInfo](), Fn: boInfo},
 	abi.NrQueueCreate:  {Name: "QUEUE_CREATE", Size: abi.SizeOf[abi.QueueCreate](), Fn: queueCreate},
 	abi.NrQueueDestroy: {Name: "QUEUE_DESTROY", Size: abi.SizeOf[abi.QueueDestroy](), Fn: queueDestroy},
 	abi.NrSubmit:       {Name: "SUBMIT", Size: abi.SizeOf[abi.Submit](), Fn: submit},
@@ -103,11 +103,7 @@ func boCreate(f *fw.File, arg []byte) error {
 		return err
 	}
 	defer o.Put() // handle and view hold their own
-	if !c.d.Enter() {
-		return unix.ENODEV
-	}
-	defer c.d.Exit()
-	v, err := c.view(o)
+	v, err := c.firstView(o)
 	if err != nil {
 		return err
 	}
@@ -131,7 +127,14 @@ func boInfo(f *fw.File, arg []byte) error {
 		return err
 	}
 	defer o.Put()
-	v, err := f.Private.(*client).view(o)
+	c := f.Private.(*client)
+	c.d.residency.Lock()
+	defer c.d.residency.Unlock()
+	if !c.d.Enter() {
+		return unix.ENODEV
+	}
+	defer c.d.Exit()
+	v, err := c.view(o)
 	if err != nil {
 		return err
 	}

@@ -8,9 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/fw/fwtest"
 	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/sim"
 )
 
 // fixture is what the table of bad arguments refers to.
@@ -236,19 +238,33 @@ func TestQueuesAreBounded(t *testing.T) {
 	})
 }
 
-// Device memory is given out until it is full, all of it, and comes back.
-func TestDeviceMemoryFills(t *testing.T) {
+// Device memory is given out until it is full, then what is not used is evicted
+// until host memory is full too, and all of it comes back.
+func TestMemoryFills(t *testing.T) {
+	small := func(c *configs.Config) { c.DRAM.Size, c.Host.Memory = 16*sim.MiB, 64*sim.MiB }
 	run(t, func(p *fwtest.Program) {
 		x := &fixture{Program: p}
+		last := uint32(0)
 		for range 2 {
 			n := uint32(0)
-			for x.create(1<<20, abi.BODevice) == nil {
-				n++
+			var err error
+			for err == nil {
+				if err = x.create(1<<20, abi.BODevice); err == nil {
+					n++
+				}
+				if n == 15 {
+					assert.Zero(t, free(p), "16 MiB less one for page tables")
+				}
 			}
-			assert.EqualValues(t, 60, n, "64 MiB less a sixteenth for page tables")
+			assert.Equal(t, unix.ENOSPC, fw.Errno(err))
+			assert.Greater(t, n, uint32(15+50))
+			if last != 0 {
+				assert.Equal(t, last, n)
+			}
+			last = n
 			for handle := uint32(1); handle <= n; handle++ {
 				fwtest.Must(p, abi.NrGemClose, &abi.GemClose{Handle: handle})
 			}
 		}
-	})
+	}, fwtest.Config(small))
 }

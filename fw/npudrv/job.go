@@ -146,6 +146,8 @@ func submit(f *fw.File, arg []byte) error {
 		}
 		q.entity.AwaitRoom(maxPending)
 	}
+	c.d.residency.Lock()
+	defer c.d.residency.Unlock()
 	if !c.d.Enter() {
 		return unix.ENODEV
 	}
@@ -249,6 +251,8 @@ func (j *job) use(f *fw.File, handle uint32) error {
 		return err
 	}
 	v.use++
+	j.client.d.jobs++
+	o.Private.(*bo).used = j.client.d.jobs
 	j.views = append(j.views, v)
 	return nil
 }

@@ -12,7 +12,7 @@ import (
 
 // scrubber clears device memory that a program has given back, before another
 // gets it: nobody reads what others have left behind. It does so when clean
-// memory runs out, by trusted jobs of its own.
+// memory runs out, by trusted jobs of its own, which evictions use too.
 type scrubber struct {
 	d     *Device
 	self  *client // the kernel's own: context 0
@@ -72,15 +72,30 @@ func (x *scrubber) run() error {
 
 // clear fills ranges with zeros by one job.
 func (x *scrubber) clear(ranges []extent) error {
+	packets := make([]abi.Packet, len(ranges))
+	for i, e := range ranges {
+		packets[i] = abi.Packet{Op: abi.OpFill, Dst: e.at | abi.DeviceBit, RowBytes: e.size, Counts: [2]uint32{1, 1}}
+	}
+	return x.job(packets)
+}
+
+// exec runs packets with physical addresses.
+func (x *scrubber) exec(packets []abi.Packet) error {
+	x.lock.Lock()
+	defer x.lock.Unlock()
+	return x.job(packets)
+}
+
+// job is exec with the lock held.
+func (x *scrubber) job(packets []abi.Packet) error {
 	if x.queue == nil || x.queue.entity.Killed() != nil {
 		r := x.d.ringFor(abi.EngineCopy, fw.PriorityNormal)
 		x.queue = &queue{client: x.self, ring: r, entity: r.sched.NewEntity(fw.PriorityNormal)}
 	}
 	off := 0
-	for _, e := range ranges {
-		k := abi.Packet{Op: abi.OpFill, Dst: e.at | abi.DeviceBit, RowBytes: e.size, Counts: [2]uint32{1, 1}}
-		k.Encode(x.cmd.Bytes[off:])
-		off += k.Size()
+	for i := range packets {
+		packets[i].Encode(x.cmd.Bytes[off:])
+		off += packets[i].Size()
 	}
 	j := &job{Job: x.queue.entity.NewJob(), client: x.self, queue: x.queue, command: x.cmd.Addr, length: uint32(off), trusted: true}
 	j.Private, j.TimeoutNS = j, x.d.timeout(0)

@@ -130,7 +130,9 @@ func fdInfo(f *fw.File, w io.Writer) {
 		b := o.Private.(*bo)
 		x := &u[b.region()]
 		x.total += b.size
-		x.resident += b.size
+		if b.region() == 1 || b.pages == nil {
+			x.resident += b.size
+		}
 		if shared {
 			x.shared += b.size
 		}
@@ -152,9 +154,9 @@ var (
 	regions = [...]string{"device", "host"}
 )
 
-// region is where the buffer lies: an index of regions.
+// region is where the buffer belongs: an index of regions.
 func (b *bo) region() int {
-	if b.pages != nil {
+	if b.flags&abi.BOHost != 0 {
 		return 1
 	}
 	return 0

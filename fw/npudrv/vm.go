@@ -123,10 +123,18 @@ func (s *space) mapNew(phys, n, bits uint64) (va uint64, err error) {
 	if !ok {
 		return 0, fmt.Errorf("context addresses for %d bytes: %w", n, unix.ENOSPC)
 	}
-	if err := s.mapRange(va, phys, n, bits); err != nil {
-		s.unmapRange(va, n)
+	if err := s.mapAt(va, phys, n, bits); err != nil {
 		s.va.Give(va, n)
 		return 0, err
+	}
+	return va, nil
+}
+
+// mapAt maps n bytes at addresses that are the caller's, whole or not at all.
+func (s *space) mapAt(va, phys, n, bits uint64) error {
+	if err := s.mapRange(va, phys, n, bits); err != nil {
+		s.unmapRange(va, n)
+		return err
 	}
 	if orphans := s.orphans; orphans != nil {
 		s.orphans = nil
@@ -135,7 +143,7 @@ func (s *space) mapNew(phys, n, bits uint64) (va uint64, err error) {
 			s.d.freeTables(t)
 		}
 	}
-	return va, nil
+	return nil
 }
 
 // mapRange maps n bytes at va to physical addresses from phys on, with the

@@ -1,0 +1,108 @@
+package npudrv
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// evictOne moves the buffer in device memory that was used longest ago to host
+// memory, at the same addresses of every context. Buffers of jobs that have not
+// ended stay. ENOSPC: there is none to move. It waits for the device: the caller
+// is in no section.
+//
+// The residency lock keeps everybody else away meanwhile: who submits, maps,
+// unmaps, closes a context or accesses a buffer through BAR2.
+func (d *Device) evictOne() error {
+	d.residency.Lock()
+	defer d.residency.Unlock()
+	o := d.victim()
+	if o == nil {
+		return unix.ENOSPC
+	}
+	o.Get()
+	defer o.Put()
+	return d.moveOut(o.Private.(*bo), d.viewsOf(o))
+}
+
+// place is a buffer in one of the contexts.
+type place struct {
+	c *client
+	v *view
+	// leaving says that the mapping is on its way out: it is not made again.
+	leaving bool
+}
+
+// viewsOf returns all mappings of an object.
+func (d *Device) viewsOf(o *fw.Object) (out []place) {
+	for _, f := range d.Files() {
+		c := f.Private.(*client)
+		if v := c.mapped[o]; v != nil {
+			out = append(out, place{c, v, false})
+		}
+		for _, v := range c.leaving {
+			if v.o == o {
+				out = append(out, place{c, v, true})
+			}
+		}
+	}
+	return out
+}
+
+// victim returns the buffer to evict, nil if every one is in use.
+func (d *Device) victim() (best *fw.Object) {
+	for _, o := range d.objects {
+		b := o.Private.(*bo)
+		if b.pages != nil || best != nil && best.Private.(*bo).used <= b.used {
+			continue
+		}
+		busy := false
+		for _, p := range d.viewsOf(o) {
+			busy = busy || p.v.use > 0
+		}
+		if !busy {
+			best = o
+		}
+	}
+	return best
+}
+
+// moveOut takes the mappings away, copies, and makes them again.
+func (d *Device) moveOut(b *bo, places []place) error {
+	to := bo{d: d, flags: b.flags&^abi.BODevice | abi.BOHost, size: b.size, evicted: true}
+	if err := to.allocate(); err != nil {
+		return fmt.Errorf("host memory to evict to: %v: %w", err, unix.ENOSPC)
+	}
+	if !d.Enter() {
+		to.release()
+		return unix.ENODEV
+	}
+	for _, p := range places {
+		p.c.space.unmapRange(p.v.va, b.size)
+	}
+	d.Exit()
+	err := d.scrub.exec([]abi.Packet{{Op: abi.OpCopy, Src: b.phys(), Dst: to.pages.Bus, RowBytes: b.size, Counts: [2]uint32{1, 1}}})
+	if err == nil {
+		d.scrub.give(b.at, b.size)
+		b.pages = to.pages
+		d.Trace("evict", nil, b.at, b.size, b.pages.Bus)
+	} else {
+		to.release()
+	}
+	if !d.Enter() {
+		return unix.ENODEV
+	}
+	defer d.Exit()
+	for _, p := range places {
+		if p.leaving {
+			continue
+		}
+		if e := p.c.space.mapAt(p.v.va, b.phys(), b.size, b.permissions()); e != nil {
+			d.log("presi %s: a buffer of client %d is lost at eviction: %v", d.Address, p.c.file.ID, e)
+		}
+	}
+	return err
+}

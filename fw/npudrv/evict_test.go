@@ -1,0 +1,82 @@
+package npudrv_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/configs"
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/fw/fwtest"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/sim"
+)
+
+// When device memory is full, what was used longest ago moves to host memory: at
+// the same addresses, in every context that knows it, with its data, for device
+// and CPU alike. What a job uses stays.
+func TestEviction(t *testing.T) {
+	d := fwtest.NewDevice(t, fwtest.Config(func(c *configs.Config) { c.DRAM.Size = 16 * sim.MiB }))
+	d.Run(func() {
+		const piece = 1 << 20
+		p := d.Open()
+		other := d.OpenIn(p.Memory)
+		var held []*fwtest.Buffer
+		for i := range 15 {
+			b := p.NewBuffer(piece, abi.BODevice)
+			b.Write(0, pattern(64, i))
+			b.Write(piece-64, pattern(64, i+100))
+			held = append(held, b)
+		}
+		out := abi.PrimeHandle{Handle: held[1].Handle}
+		fwtest.Must(p, abi.NrPrimeHandleToFD, &out)
+		in := abi.PrimeHandle{FD: out.FD}
+		fwtest.Must(other, abi.NrPrimeFDToHandle, &in)
+		require.NoError(t, p.Memory.CloseFD(out.FD))
+		shared := abi.BOInfo{Handle: in.Handle}
+		fwtest.Must(other, abi.NrBOInfo, &shared)
+
+		q := p.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+		pinned := hang(p, 0)
+		pinned.Buffers = append(pinned.Buffers, held[0])
+		p.Start(q, pinned)
+
+		before := d.Host.FreeMemory()
+		big := other.NewBuffer(2*piece, abi.BODevice)
+		assert.Less(t, d.Host.FreeMemory(), before)
+		resident := func(p *fwtest.Program, handle uint32) (uint32, uint64) {
+			info := abi.BOInfo{Handle: handle}
+			fwtest.Must(p, abi.NrBOInfo, &info)
+			return info.Resident, info.DeviceAddr
+		}
+		evicted := 0
+		for i, b := range held {
+			r, at := resident(p, b.Handle)
+			assert.Equal(t, b.Addr, at, "the address stays")
+			if r == 0 {
+				evicted++
+			}
+			assert.Equal(t, pattern(64, i), b.Read(0, 64), "buffer %d", i)
+			assert.Equal(t, pattern(64, i+100), b.Read(piece-64, 64))
+		}
+		assert.GreaterOrEqual(t, evicted, 2)
+		r, _ := resident(p, held[0].Handle)
+		assert.EqualValues(t, 1, r, "a job uses it")
+		r, _ = resident(p, held[1].Handle)
+		assert.Zero(t, r, "the one that was used longest ago")
+		r, at := resident(other, in.Handle)
+		assert.Zero(t, r)
+		assert.Equal(t, shared.DeviceAddr, at)
+
+		oq := other.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		b := &fwtest.Buffer{Handle: in.Handle, Addr: at, Size: piece}
+		j := other.Start(oq, &fwtest.Job{Packets: []abi.Packet{fwtest.Copy(big.Addr, at, piece)}, Buffers: []*fwtest.Buffer{b, big}})
+		require.NoError(t, other.Finish(oq, j))
+		assert.Equal(t, pattern(64, 1), big.Read(0, 64), "the device reads it where it is now")
+		held[1].Write(8, []byte{1, 2, 3})
+		assert.Equal(t, []byte{1, 2, 3}, held[1].Read(8, 3))
+		assert.ErrorIs(t, (&fixture{Program: other}).create(16<<20, abi.BODevice), unix.ENOSPC, "more than the device has evicts nothing")
+	})
+}
