@@ -35,7 +35,7 @@ type Report struct {
 	Bill    map[string]int64 `json:"critical_path_ps"`
 	Layers  []Layer          `json:"layers"`
 
-	Verified          *bool    `json:"verified,omitempty"`        // every layer within its tolerance; absent without --verify
+	Verified          *bool    `json:"verified"`                  // every layer within its tolerance; null without --verify
 	VerifyFailures    []string `json:"verify_failures,omitempty"` // a layer each
 	Accuracy          *float64 `json:"accuracy,omitempty"`
 	ReferenceAccuracy *float64 `json:"reference_accuracy,omitempty"`

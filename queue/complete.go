@@ -97,7 +97,11 @@ func (q *queue) store(p *posting, c *abi.Completion) {
 
 // fenceDone is the entry's fence in memory: somebody may wait for it.
 func (q *queue) fenceDone(i int) {
-	q.posts[i].flying--
+	p := &q.posts[i]
+	p.flying--
+	if p.fence.Status != hw.OK {
+		q.report(p.fence.Status.Code(), 0, 0, p.fence.FaultAddr, 0)
+	}
 	q.u.look()
 	q.advance()
 }

@@ -90,6 +90,8 @@ func (q *queue) entryFetched(i int) {
 		j.status = j.sub.Decode(j.entryBuf[:])
 		j.checkEntry()
 	}
+	j.state = jobCommands
+	q.moveHead()
 	now := q.u.e.Now()
 	j.rec.Seqno, j.rec.Cookie, j.rec.ASID = j.sub.Seqno, j.sub.Cookie, j.sub.ASID
 	j.rec.Fetched = now
@@ -105,8 +107,14 @@ func (q *queue) entryFetched(i int) {
 	for k := range j.kernels {
 		j.kernels[k].valid = false
 	}
-	j.state = jobCommands
 	j.main.fetch(0)
+}
+
+// moveHead gives software the places of entries that have been read.
+func (q *queue) moveHead() {
+	for q.head != q.fetched && q.place(q.head).state != jobEntry {
+		q.head++
+	}
 }
 
 // checkEntry holds the entry against its place in the ring and the rules of contexts.
@@ -175,11 +183,11 @@ func (j *job) fetchKernels() {
 
 // begin starts the next entry if it is there.
 func (q *queue) begin() bool {
-	if q.state == abi.QueueError || q.state == abi.QueueDisabled {
+	if q.stopped || q.state == abi.QueueDisabled {
 		return false
 	}
 	if q.state == abi.QueueDraining {
-		if !q.fetching() && !q.lingers {
+		if !q.outstanding() && !q.lingers {
 			q.setState(abi.QueueDisabled)
 		}
 		return false

@@ -22,6 +22,7 @@ func (q *queue) initOps() {
 	for i := range q.ops {
 		done := sim.Call{H: q.calls.opDone, Arg: uint64(q.index)<<8 | uint64(i)}
 		q.ops[i].copy.Done, q.ops[i].launch.Done = done, done
+		q.ops[i].copy.Progress, q.ops[i].launch.Progress = &q.progress, &q.progress
 	}
 }
 

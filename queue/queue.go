@@ -65,6 +65,8 @@ type queue struct {
 	tail     uint32 // doorbell
 	rung     sim.Time
 	fetched  uint32 // entries whose fetch has begun
+	head     uint32 // entries that have arrived, in order: software may write over them
+	stopped  bool   // an error: nothing goes on before RESUME or a reset
 	produced uint32 // completions
 	consumed uint32 // CQ_HEAD
 	overrun  bool
@@ -117,7 +119,7 @@ func newQueue(u *Unit, index int, regs, bells *reg.File, calls callbacks) *queue
 		engine: regs.Ref("ENGINE"), priority: regs.Ref("PRIORITY"),
 	}
 	regs.OnWrite("CTRL", func(_ int, old, new uint64) { q.control(old, new) })
-	regs.OnRead("HEAD", func(int) uint64 { return uint64(q.fetched) })
+	regs.OnRead("HEAD", func(int) uint64 { return uint64(q.head) })
 	regs.OnRead("PROGRESS", func(int) uint64 { return uint64(q.progress) })
 	bells.OnWrite("SQ_TAIL", func(_ int, _, v uint64) { q.ring(uint32(v)) })
 	bells.OnWrite("CQ_HEAD", func(_ int, _, v uint64) { q.consume(uint32(v)) })
@@ -135,8 +137,11 @@ func newQueue(u *Unit, index int, regs, bells *reg.File, calls callbacks) *queue
 	return q
 }
 
-// setState shows the state to software.
+// setState shows the state to software. An error stays until it is cleared.
 func (q *queue) setState(s uint64) {
+	if q.stopped {
+		s = abi.QueueError
+	}
 	q.state = s
 	q.regs.Set(q.r.state, 0, s)
 }
@@ -164,7 +169,7 @@ func (q *queue) control(old, new uint64) {
 	case new&enable == 0 && old&enable != 0:
 		q.disable()
 	}
-	if new&resume != 0 && q.state == abi.QueueError && q.phase == phaseNone {
+	if new&resume != 0 && q.stopped && q.phase == phaseNone {
 		q.resume()
 	}
 }
@@ -192,8 +197,8 @@ func (q *queue) ringFits(log2 uint64) bool {
 
 // restart clears what a fresh ring starts with.
 func (q *queue) restart() {
-	q.tail, q.fetched, q.running, q.produced, q.consumed = 0, 0, 0, 0, 0
-	q.overrun, q.armed, q.unraised, q.stuck = false, false, 0, false
+	q.tail, q.fetched, q.head, q.running, q.produced, q.consumed = 0, 0, 0, 0, 0, 0
+	q.stopped, q.overrun, q.armed, q.unraised, q.stuck = false, false, false, 0, false
 	q.phase = phaseNone
 	for i := range q.jobs {
 		q.jobs[i].state = jobEmpty
@@ -214,7 +219,7 @@ func (q *queue) disable() {
 
 // enabled reports whether new entries may be fetched and begun.
 func (q *queue) enabled() bool {
-	return !q.halted && q.state != abi.QueueDisabled && q.state != abi.QueueDraining && q.state != abi.QueueError
+	return !q.halted && q.state != abi.QueueDisabled && q.state != abi.QueueDraining && !q.stopped
 }
 
 // chaosDoorbell is the longest that chaos mode puts off a doorbell's effect.
@@ -227,9 +232,11 @@ func (q *queue) ring(tail uint32) {
 	}
 	q.u.stats.Doorbells++
 	q.rung = q.u.e.Now()
-	if tail-q.running > q.sqDepth {
+	switch behind := int32(tail - q.fetched); {
+	case behind < 0 && -behind <= int32(q.sqDepth): // an old value: those are being fetched already
+	case tail-q.head > q.sqDepth:
 		q.overrun = true
-	} else {
+	default:
 		q.tail = tail
 	}
 	if s := q.u.parts.Chaos; s != nil {
@@ -246,13 +253,14 @@ func (q *queue) report(s abi.Status, seqno uint64, offset uint32, addr uint64, a
 	q.regs.Set(q.r.errSeqno, 0, seqno)
 	q.regs.Set(q.r.errAddr, 0, addr)
 	q.regs.Set(q.r.errASID, 0, uint64(asid))
+	q.stopped = true
 	q.setState(abi.QueueError)
 	q.u.parts.Event(abi.CauseQueue)
 }
 
 // resume goes on behind the failed entry, which is already completed.
 func (q *queue) resume() {
-	q.overrun = false
+	q.stopped, q.overrun = false, false
 	q.setState(abi.QueueIdle)
 	q.advance()
 }

@@ -57,7 +57,9 @@ func (q *queue) reset() (asids uint64) {
 			asids = 1 << a
 		}
 	}
+	begun := q.regs.Get(q.r.seqno, 0)
 	q.regs.Reset()
+	q.regs.Set(q.r.seqno, 0, begun)
 	q.restart()
 	q.epoch++
 	q.watch++
