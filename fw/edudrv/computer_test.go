@@ -117,11 +117,14 @@ func (p *program) close() {
 }
 
 // ioctl calls a read-write ioctl with a struct.
-func ioctl[T any](p *program, nr uint32, arg *T) error {
+func ioctl[T any](p *program, nr uint32, arg *T) error { return ioctlIn(p, &p.memory, nr, arg) }
+
+// ioctlIn is ioctl with the struct in a memory of several files.
+func ioctlIn[T any](p *program, memory *fw.Arena, nr uint32, arg *T) error {
 	buf := make([]byte, abi.SizeOf[T]())
 	abi.Store(buf, arg)
-	at := p.memory.Map(buf)
-	defer p.memory.Unmap(at)
+	at := memory.Map(buf)
+	defer memory.Unmap(at)
 	err := p.file.Ioctl(abi.RequestOf[T](nr), at)
 	*arg = abi.Load[T](buf)
 	return err

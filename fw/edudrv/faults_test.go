@@ -1,0 +1,406 @@
+package edudrv_test
+
+import (
+	"math"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/fw/edudrv"
+	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/sim"
+)
+
+// tampered is a bus on which a test spoils what the driver does.
+type tampered struct {
+	hw.Bus
+	read  func(off uint64, v uint32) uint32
+	write func(off uint64, v uint32) bool // false loses the write
+	fail  func(call string) error
+	irq   func(handler func()) // instead of calling it
+
+	mapped []*hw.Pages // by MapDMA, so far
+}
+
+func (b *tampered) Read32(bar int, off uint64) uint32 {
+	v := b.Bus.Read32(bar, off)
+	if b.read != nil {
+		v = b.read(off, v)
+	}
+	return v
+}
+
+func (b *tampered) Write32(bar int, off uint64, v uint32) {
+	if b.write == nil || b.write(off, v) {
+		b.Bus.Write32(bar, off, v)
+	}
+}
+
+func (b *tampered) failure(call string) error {
+	if b.fail == nil {
+		return nil
+	}
+	return b.fail(call)
+}
+
+func (b *tampered) SetDMAMask(bits int) error {
+	if err := b.failure("mask"); err != nil {
+		return err
+	}
+	return b.Bus.SetDMAMask(bits)
+}
+
+func (b *tampered) ResetFunction() error {
+	if err := b.failure("reset"); err != nil {
+		return err
+	}
+	return b.Bus.ResetFunction()
+}
+
+func (b *tampered) AllocVectors(low, high int) (int, error) {
+	if err := b.failure("vectors"); err != nil {
+		return 0, err
+	}
+	return b.Bus.AllocVectors(low, high)
+}
+
+func (b *tampered) RequestIRQ(v int, name string, handler func()) error {
+	if err := b.failure("irq"); err != nil {
+		return err
+	}
+	return b.Bus.RequestIRQ(v, name, func() {
+		if b.irq != nil {
+			b.irq(handler)
+			return
+		}
+		handler()
+	})
+}
+
+func (b *tampered) AllocPages(n int64) (*hw.Pages, error) {
+	if err := b.failure("pages"); err != nil {
+		return nil, err
+	}
+	return b.Bus.AllocPages(n)
+}
+
+func (b *tampered) MapDMA(p *hw.Pages, dir hw.Direction) (uint64, error) {
+	if err := b.failure("map"); err != nil {
+		return 0, err
+	}
+	b.mapped = append(b.mapped, p)
+	return b.Bus.MapDMA(p, dir)
+}
+
+// tamper puts a tampered bus before the driver.
+func (c *computer) tamper() *tampered {
+	b := &tampered{Bus: c.host.Bus()}
+	c.bus = b
+	return b
+}
+
+// failing fails one kind of call.
+func failing(call string, err error) func(string) error {
+	return func(c string) error {
+		if c == call {
+			return err
+		}
+		return nil
+	}
+}
+
+// A probe that fails at any step undoes what it did, and the next one succeeds.
+func TestProbeFailsClean(t *testing.T) {
+	for _, f := range []struct {
+		call string
+		err  error
+		want unix.Errno
+	}{
+		{"mask", hw.ErrMask, unix.EIO}, {"reset", hw.ErrGone, unix.EIO}, {"vectors", hw.ErrNoVector, unix.ENOSPC}, {"irq", hw.ErrNoVector, unix.EIO},
+	} {
+		t.Run(f.call, func(t *testing.T) {
+			c := newComputer(t)
+			b := c.tamper()
+			b.fail = failing(f.call, f.err)
+			c.run(func() {
+				err := c.probe()
+				require.ErrorIs(t, err, f.want)
+				require.ErrorIs(t, err, f.err)
+				c.probedNothing()
+				b.fail = nil
+				require.NoError(t, c.probe())
+			})
+		})
+	}
+	for _, f := range []struct {
+		name string
+		off  uint64
+		v    uint32
+		want unix.Errno
+	}{
+		{"another card", 0, 0x010000ee, unix.ENODEV}, {"nothing there", 0, 0xffffffff, unix.ENODEV}, {"dead", 4, 0, unix.EIO},
+	} {
+		t.Run(f.name, func(t *testing.T) {
+			c := newComputer(t)
+			b := c.tamper()
+			b.read = func(off uint64, v uint32) uint32 {
+				if off == f.off {
+					return f.v
+				}
+				return v
+			}
+			c.run(func() {
+				require.ErrorIs(t, c.probe(), f.want)
+				c.probedNothing()
+				b.read = nil
+				require.NoError(t, c.probe())
+			})
+		})
+	}
+	t.Run("link down", func(t *testing.T) {
+		c := newComputer(t)
+		c.link.Down()
+		c.run(func() {
+			require.ErrorIs(t, c.probe(), unix.ENODEV)
+			c.link.Up()
+			c.probedNothing()
+		})
+	})
+}
+
+// probedNothing holds that a failed probe has left nothing.
+func (c *computer) probedNothing() {
+	c.Helper()
+	c.driver = nil
+	require.NoError(c, c.host.Leaks())
+	_, err := c.class.Open(0, &fw.Arena{})
+	require.ErrorIs(c, err, unix.ENODEV)
+	require.Zero(c, c.bus.ConfigRead(4, 2), "bus mastering and decoding are off")
+}
+
+// Lost interrupts cost time, not results.
+func TestLostInterrupts(t *testing.T) {
+	c := newComputer(t)
+	b := c.tamper()
+	b.irq = func(func()) {}
+	c.run(func() {
+		require.NoError(t, c.probe())
+		p := c.program()
+		a := edudrv.Factorial{N: 6, TimeoutNS: forever}
+		must(p, edudrv.NrFactorial, &a)
+		assert.EqualValues(t, 720, a.Result)
+		src, from := p.buffer(8192)
+		dst, to := p.buffer(8192)
+		copy(from[8000:], "the end")
+		done := p.syncobj()
+		must(p, edudrv.NrCopy, &edudrv.Copy{Dst: dst, Src: src, Length: 8192, OutSync: done})
+		require.NoError(t, p.wait(done, forever))
+		assert.Equal(t, from, to)
+	})
+}
+
+// Spurious interrupts, causes that nobody raised, and interrupts in threes change
+// nothing.
+func TestSpuriousInterrupts(t *testing.T) {
+	c := newComputer(t)
+	b := c.tamper()
+	b.irq = func(handler func()) {
+		for range 3 {
+			handler()
+		}
+	}
+	c.run(func() {
+		require.NoError(t, c.probe())
+		p := c.program()
+		src, from := p.buffer(64 << 10)
+		dst, to := p.buffer(64 << 10)
+		for i := range from {
+			from[i] = byte(i * 7)
+		}
+		done := p.syncobj()
+		must(p, edudrv.NrCopy, &edudrv.Copy{Dst: dst, Src: src, Length: 64 << 10, OutSync: done})
+		storm := c.engine.Go("storm", func(*sim.Proc) {
+			for range 200 {
+				c.bus.Write32(0, 0x60, 0x7ffff101)
+				c.bus.Sleep(700)
+			}
+		})
+		a := edudrv.Factorial{N: 50_000, TimeoutNS: forever}
+		must(p, edudrv.NrFactorial, &a)
+		assert.Zero(t, a.Result)
+		require.NoError(t, p.wait(done, forever))
+		assert.Equal(t, from, to)
+		storm.Join()
+	})
+}
+
+// A card that loses a DMA command is reset: the copy ends with EIO, a factorial
+// under way too, and everybody goes on.
+func TestHangIsRecovered(t *testing.T) {
+	c := newComputer(t)
+	b := c.tamper()
+	lose := 3
+	b.write = func(off uint64, _ uint32) bool {
+		if off == 0x98 {
+			lose--
+			return lose != 0
+		}
+		return true
+	}
+	c.run(func() {
+		require.NoError(t, c.probe())
+		p, bystander := c.program(), c.program()
+		src, from := p.buffer(20_000)
+		dst, to := p.buffer(20_000)
+		copy(from, "payload")
+		bad, good := p.syncobj(), p.syncobj()
+		out := abi.SyncobjHandle{Handle: bad, Flags: abi.SyncobjSyncFile}
+		must(p, edudrv.NrCopy, &edudrv.Copy{Dst: dst, Src: src, Length: 20_000, OutSync: bad})
+		must(p, abi.NrSyncobjHandleToFD, &out)
+		must(p, edudrv.NrCopy, &edudrv.Copy{Dst: dst, Src: src, Length: 20_000, OutSync: good})
+		lost := c.engine.Go("factorial", func(*sim.Proc) {
+			a := edudrv.Factorial{N: math.MaxUint32, TimeoutNS: forever}
+			assert.ErrorIs(t, ioctl(bystander, edudrv.NrFactorial, &a), unix.EIO)
+		})
+		require.NoError(t, p.wait(good, forever))
+		assert.Equal(t, from, to)
+		file, err := p.memory.Descriptor(out.FD)
+		require.NoError(t, err)
+		assert.Equal(t, -int(unix.EIO), file.(*fw.SyncFile).Status())
+		require.NoError(t, p.memory.CloseFD(out.FD))
+		lost.Join()
+		a := edudrv.Factorial{N: 5, TimeoutNS: forever}
+		must(bystander, edudrv.NrFactorial, &a)
+		assert.EqualValues(t, 120, a.Result)
+		assert.EqualValues(t, "1\n", c.text(c.class.Sys, "class/accel/accel0/device/reset_count"))
+		assert.Contains(t, c.text(c.class.Sys, "class/devcoredump/devcd1/data"), "DMA_COMMAND")
+	})
+}
+
+// A card that does not come back from its reset fails every copy, each in bounded
+// time, and lets itself be removed.
+func TestResetFails(t *testing.T) {
+	c := newComputer(t)
+	b := c.tamper()
+	b.write = func(off uint64, _ uint32) bool { return off != 0x98 }
+	c.run(func() {
+		require.NoError(t, c.probe())
+		b.fail = failing("reset", hw.ErrGone)
+		p := c.program()
+		x, _ := p.buffer(8192)
+		for range 3 {
+			done := p.syncobj()
+			start := c.bus.Now()
+			must(p, edudrv.NrCopy, &edudrv.Copy{Dst: x, Src: x, DstOffset: 4096, Length: 4096, OutSync: done})
+			require.NoError(t, p.wait(done, forever))
+			assert.Less(t, c.bus.Now()-start, int64(30e6))
+		}
+		b.fail = nil
+	})
+}
+
+// Unplug with copies running, queued and waiting for another: all end with ENODEV.
+func TestUnplugWithCopiesPending(t *testing.T) {
+	for _, after := range []int64{0, 1_000, 2_500, 5_000, 20_000, 300_000} {
+		c := newComputer(t)
+		c.run(func() {
+			require.NoError(t, c.probe())
+			p := c.program()
+			src, _ := p.buffer(1 << 20)
+			dst, _ := p.buffer(1 << 20)
+			var files []fw.Descriptor
+			previous := uint32(0)
+			for range 3 {
+				out := abi.SyncobjHandle{Handle: p.syncobj(), Flags: abi.SyncobjSyncFile}
+				must(p, edudrv.NrCopy, &edudrv.Copy{Dst: dst, Src: src, Length: 1 << 20, InSync: previous, OutSync: out.Handle})
+				must(p, abi.NrSyncobjHandleToFD, &out)
+				f, err := p.memory.Descriptor(out.FD)
+				require.NoError(t, err)
+				files = append(files, f)
+				previous = out.Handle
+			}
+			c.bus.Sleep(after)
+			must(p, abi.NrGemClose, &abi.GemClose{Handle: dst}) // copies and the mapping hold it
+			c.remove()
+			for i, f := range files {
+				assert.Equal(t, -int(unix.ENODEV), f.(*fw.SyncFile).Status(), "copy %d after %d ns", i, after)
+			}
+			p.close()
+			require.NoError(t, c.host.Leaks())
+			assert.Empty(t, c.host.Faults(), "the card moved nothing after its memory had gone")
+		})
+	}
+}
+
+// A card whose DMA does not end is removed all the same, and bus mastering with it.
+func TestRemoveUnderStuckDMA(t *testing.T) {
+	c := newComputer(t)
+	b := c.tamper()
+	c.run(func() {
+		require.NoError(t, c.probe())
+		b.read = func(off uint64, v uint32) uint32 {
+			if off == 0x98 {
+				return v | 1
+			}
+			return v
+		}
+		start := c.bus.Now()
+		c.remove()
+		assert.Less(t, c.bus.Now()-start, int64(20e6))
+		assert.Zero(t, c.bus.ConfigRead(4, 2))
+	})
+}
+
+// A card that is pulled out reads all ones: everything ends.
+func TestSurpriseRemoval(t *testing.T) {
+	c := newComputer(t)
+	c.run(func() {
+		require.NoError(t, c.probe())
+		p := c.program()
+		x, _ := p.buffer(1 << 20)
+		done := p.syncobj()
+		must(p, edudrv.NrCopy, &edudrv.Copy{Dst: x, Src: x, DstOffset: 1 << 19, Length: 1 << 19, OutSync: done})
+		waiter := c.engine.Go("waiter", func(*sim.Proc) {
+			a := edudrv.Factorial{N: math.MaxUint32, TimeoutNS: forever}
+			assert.ErrorIs(t, ioctl(p, edudrv.NrFactorial, &a), unix.ENODEV)
+		})
+		copied := c.engine.Go("wait for the copy", func(*sim.Proc) { assert.NoError(t, p.wait(done, forever)) })
+		c.bus.Sleep(50_000)
+		c.link.Down()
+		c.bus.Sleep(1e6)
+		c.remove()
+		waiter.Join()
+		copied.Join()
+	})
+}
+
+// Memory and bus addresses run out: ENOMEM, and nothing is left over.
+func TestBuffersRunOut(t *testing.T) {
+	c := newComputer(t)
+	b := c.tamper()
+	c.run(func() {
+		require.NoError(t, c.probe())
+		p := c.program()
+		for _, call := range []string{"pages", "map"} {
+			b.fail = failing(call, hw.ErrNoMemory)
+			assert.ErrorIs(t, ioctl(p, edudrv.NrBOCreate, &edudrv.BOCreate{Size: 4096}), unix.ENOMEM)
+		}
+		b.fail = nil
+		var held []uint32
+		for {
+			a := edudrv.BOCreate{Size: 32 << 20}
+			if err := ioctl(p, edudrv.NrBOCreate, &a); err != nil {
+				assert.ErrorIs(t, err, unix.ENOMEM)
+				break
+			}
+			held = append(held, a.Handle)
+		}
+		assert.Len(t, held, 7, "256 MiB below the mask, less what the host keeps and the alignment of large buffers")
+		must(p, abi.NrGemClose, &abi.GemClose{Handle: held[3]})
+		must(p, edudrv.NrBOCreate, &edudrv.BOCreate{Size: 32 << 20})
+	})
+}
