@@ -210,6 +210,7 @@ func (q *queue) restart() {
 
 // disable lets the running entry end and forgets the rest.
 func (q *queue) disable() {
+	q.stopped = false
 	if q.busy() {
 		q.setState(abi.QueueDraining)
 		return

@@ -98,7 +98,6 @@ func TestBadEntries(t *testing.T) {
 		"undefined packet opcode":       {func(m *machine, _ *abi.Submission) { m.cmd.Bytes[0] = 200 }, abi.StatusBadOpcode},
 		"reserved field of a packet":    {func(m *machine, _ *abi.Submission) { m.cmd.Bytes[12] = 1 }, abi.StatusBadPacket},
 		"a packet cut off by the end":   {func(m *machine, _ *abi.Submission) { k := fwtest.Fill(0, 0, 8); k.Encode(m.cmd.Bytes) }, abi.StatusBadPacket},
-		"a fence that is not reachable": {func(_ *machine, s *abi.Submission) { s.Fence, s.FenceValue = 0x18, 1 }, abi.StatusOK},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withMachine(t, func(m *machine) {
@@ -117,6 +116,20 @@ func TestBadEntries(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A fence that cannot be written: the entry itself is fine, its queue stops.
+func TestFenceThatIsNotReachable(t *testing.T) {
+	withMachine(t, func(m *machine) {
+		(&abi.Packet{Op: abi.OpNop}).Encode(m.cmd.Bytes)
+		m.entry(abi.Submission{Op: abi.RingRun, Flags: abi.SubmitTrusted, Command: m.cmd.Addr, Bytes: 16, Fence: 0x18, FenceValue: 1})
+		assert.Equal(t, abi.StatusOK, m.completion().Status)
+		m.Bus.Sleep(10_000)
+		assert.EqualValues(t, abi.QueueError, m.get(&abi.Queue, "STATE"))
+		assert.EqualValues(t, abi.StatusBusError, m.get(&abi.Queue, "ERR_CODE"))
+		m.set(&abi.Queue, "CTRL", 1|2)
+		m.works()
+	})
 }
 
 // A tail beyond the ring's depth stops the queue; the entries before it have run.
