@@ -12,8 +12,6 @@ import (
 const (
 	slotAlign     = 64
 	maxSlots      = 255     // Kernel.Buffers is a byte
-	maxParamCols  = 8192    // columns of a tile with bias or scales: the vector unit's parameter memory
-	maxGatherRows = 4096    // rows of a gather's tile: the load unit's index memory
 	maxTileWork   = 1 << 40 // multiply-adds (or taps) of a tile
 	maxTileCycles = 1 << 36 // of the array for a tile
 )
@@ -34,7 +32,7 @@ func (p *product) slotSizes(t tile) (slot [abi.NumOperands]int64, ok bool) {
 		slot[3] = slotBytes(&ok, t.m, t.w, t.n, p.out)
 	}
 	work := slotBytes(&ok, t.m, t.w, t.n, p.r*p.s, t.k)
-	return slot, ok && work < maxTileWork && (t.n <= maxParamCols || !p.params)
+	return slot, ok && work < maxTileWork && (t.n <= abi.MaxParamCols || !p.params)
 }
 
 // patch returns the input rows and columns under a tile of outputs, padding

@@ -100,8 +100,8 @@ func (v *Vector) check() error {
 		return refuse(op, "from %v of step %g to %v of step %g, want one type and step", v.X.Type, v.X.step(), v.Out.Type, v.Out.step())
 	case v.Op == abi.VecGather:
 		return v.checkGather()
-	case r.whole && (v.Gamma != 0 || v.Beta != 0) && v.Cols > maxParamCols:
-		return refuse(op, "rows of %d columns with parameters, want at most %d", v.Cols, maxParamCols)
+	case r.whole && (v.Gamma != 0 || v.Beta != 0) && v.Cols > abi.MaxParamCols:
+		return refuse(op, "rows of %d columns with parameters, want at most %d", v.Cols, abi.MaxParamCols)
 	}
 	return apart(op, &v.Out, v.outRows(), v.outCols()*v.Out.size())
 }
@@ -216,11 +216,11 @@ func (m *machine) firstTile(v *Vector, share tile) tile {
 	if !vecRules[v.Op].whole {
 		t.n = min(roundUp(ceilDiv(t.n, ceilDiv(tiles, rows)), max(slotAlign/size, 1)), t.n)
 		if v.Gamma != 0 || v.Beta != 0 {
-			t.n = min(t.n, maxParamCols)
+			t.n = min(t.n, abi.MaxParamCols)
 		}
 	}
 	if v.Op == abi.VecGather {
-		t.m = min(t.m, maxGatherRows)
+		t.m = min(t.m, abi.MaxGatherRows)
 	}
 	return t
 }

@@ -44,6 +44,12 @@ const (
 	SplitNone  = 3 // the first core of the mask does all
 )
 
+// Limits of a tile, of any machine.
+const (
+	MaxParamCols  = 8192 // columns with Bias or ColScale: the vector unit's parameter memory
+	MaxGatherRows = 4096 // rows of a gather: the load unit's index memory
+)
+
 // Activations.
 const (
 	ActNone = iota

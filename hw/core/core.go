@@ -64,7 +64,7 @@ func (c *core) init(x *Complex, id int, port hw.Target, functional bool) {
 		c.spad.bytes = make([]byte, c.cfg.Scratchpad.Size)
 		c.exec.init(x.pool)
 	}
-	c.indices = make([]byte, 2*4*MaxGatherRows)
+	c.indices = make([]byte, 2*4*abi.MaxGatherRows)
 	c.load.init(c, abi.UnitLoad, hw.Read, name+".load")
 	c.store.init(c, abi.UnitStore, hw.Write, name+".store")
 	c.array.init(c, name+".array")

@@ -2,14 +2,6 @@ package core
 
 import "github.com/presi-sim/presi/hw/abi"
 
-// MaxParamCols is how many columns of Bias and ColScale a tile may have: the
-// size of the vector unit's parameter memory.
-const MaxParamCols = 8192
-
-// MaxGatherRows is how many rows of a gather a tile may have: the size of the
-// load unit's index memory.
-const MaxGatherRows = 4096
-
 const (
 	maxExtent = 1<<31 - 1 // of any extent: products of two fit an int64
 	maxWindow = 1<<16 - 1 // of windows, strides, dilations and padding

@@ -45,11 +45,11 @@
 // [Spad[i], Spad[i] + Buffers[i]·slot) must lie in the scratchpad and must not
 // overlap; Spad[i] is a multiple of 64. Slots are filled in turn; a tile that
 // is still in one is not loaded again. Bias and ColScale vectors live in the
-// vector unit's own parameter memory: at most MaxParamCols (8192) columns a tile.
+// vector unit's own parameter memory: at most abi.MaxParamCols columns a tile.
 //
 // Tiles beyond that: TileN 0 means all columns in VECTOR; softmax, norms and
 // reductions need all columns in a tile, and so does gather, with at most
-// MaxGatherRows (4096) rows. With Groups > 1 a CONV tile lies
+// abi.MaxGatherRows rows. With Groups > 1 a CONV tile lies
 // within one group (TileN ≤ filters a group) or spans whole groups (TileN a
 // multiple of it, TileK all channels of a group). TileW 0 means all columns.
 //

@@ -12,7 +12,7 @@ type paramSlots struct {
 }
 
 // paramBytes is the size of one vector of a half.
-const paramBytes = 4 * MaxParamCols
+const paramBytes = 4 * abi.MaxParamCols
 
 func (s *paramSlots) reset() { *s = paramSlots{first: [2]int64{-1, -1}} }
 

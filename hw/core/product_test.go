@@ -38,7 +38,7 @@ func drawMapping(t *rapid.T, k *abi.Kernel, limits [4]uint32) {
 	}
 	k.Order = uint8(rapid.IntRange(0, 1).Draw(t, "order"))
 	k.Dataflow = uint8(rapid.IntRange(0, 2).Draw(t, "dataflow"))
-	k.Split = uint8(rapid.IntRange(0, 2).Draw(t, "split"))
+	k.Split = uint8(rapid.IntRange(0, 3).Draw(t, "split"))
 	for i := range k.Buffers {
 		k.Buffers[i] = uint8(rapid.IntRange(1, 4).Draw(t, "buffers"))
 	}

@@ -175,7 +175,7 @@ func (g *vectorExpander) fetchIndices(c *core) {
 		o, done := c.load.queue.push()
 		o.into = toIndices
 		o.transfer = transfer{addr: p.op[1].addr + uint64(4*h), planes: 1, rows: 1, rowBytes: 4 * min(p.tm, g.h1-h)}
-		o.packed(g.fetched % 2 * 4 * MaxGatherRows)
+		o.packed(g.fetched % 2 * 4 * abi.MaxGatherRows)
 		g.indices[g.fetched%2] = done
 	}
 }
@@ -190,7 +190,7 @@ func (g *vectorExpander) gather(l *memOp) {
 
 // index returns entry i of the index buffer of a gather.
 func (c *core) index(o *memOp, i int64) int32 {
-	at := (int64(o.gather)-1)*4*MaxGatherRows + 4*i
+	at := (int64(o.gather)-1)*4*abi.MaxGatherRows + 4*i
 	return int32(le.Uint32(c.indices[at:]))
 }
 

@@ -53,7 +53,7 @@ func (p *plan) sizes() bool {
 	if k.Flags&abi.KernelResidual != 0 {
 		p.slot[3] = slotBytes(&ok, p.tm, p.tw, p.tn, p.out)
 	}
-	return ok && (p.tn <= MaxParamCols || !p.bias && !p.scale)
+	return ok && (p.tn <= abi.MaxParamCols || !p.bias && !p.scale)
 }
 
 // groupTiles holds the tile against the groups.
@@ -79,7 +79,7 @@ func (p *plan) vectorSizes() bool {
 		p.tn = p.f
 	}
 	p.tk = p.tn
-	if p.tm < 1 || wholeRows(k.Op) && p.tn != p.f || k.Op == abi.VecGather && (p.tn != p.f || p.tm > MaxGatherRows) {
+	if p.tm < 1 || wholeRows(k.Op) && p.tn != p.f || k.Op == abi.VecGather && (p.tn != p.f || p.tm > abi.MaxGatherRows) {
 		return false
 	}
 	ok := true
@@ -93,7 +93,7 @@ func (p *plan) vectorSizes() bool {
 		cols = 1
 	}
 	p.slot[2] = slotBytes(&ok, p.tm, p.tw, cols, p.out)
-	return ok && (p.tn <= MaxParamCols || !p.bias && !p.scale)
+	return ok && (p.tn <= abi.MaxParamCols || !p.bias && !p.scale)
 }
 
 // line returns how many rows of a product follow each other without a break

@@ -21,7 +21,7 @@ type TiledConv struct {
 // scratchpad, else one.
 func (t *TiledConv) Kernel(cfg *Config) (abi.Kernel, error) {
 	k := abi.Kernel{Kind: abi.KernelConv, InType: abi.I8, OutType: abi.I8, Dataflow: uint8(cfg.Array.Dataflow),
-		Scale: 1, OutScale: 1, ResScale: 1,
+		Scale: 1, OutScale: 1, ResScale: 1, Buffers: [abi.NumOperands]uint8{1, 1, 1},
 		Tile: [6]uint32{uint32(t.TileRows), uint32(t.TileFilters), uint32(t.TileChannels), uint32(t.TileCols)}}
 	step := t.Stride
 	if t.R == 1 && t.S == 1 {
@@ -41,19 +41,21 @@ func (t *TiledConv) Kernel(cfg *Config) (abi.Kernel, error) {
 		{Addr: 2 << 32, RowStride: uint64(t.Filters)},
 		{Addr: 3 << 32, RowStride: uint64(t.Cols * t.Filters)},
 	}
-	ih, iw := (t.TileRows-1)*step+t.R, (t.TileCols-1)*step+t.S
-	slots := [...]int64{ih * iw * t.TileChannels, t.R * t.S * t.TileChannels * t.TileFilters, t.TileRows * t.TileCols * t.TileFilters * 4}
+	slot, status := Footprint(&k)
+	if status != abi.StatusOK {
+		return k, fmt.Errorf("%w: status %v", ErrNotRun, status)
+	}
 	for buffers := int64(2); buffers >= 1; buffers-- {
 		at := int64(0)
-		for i, size := range slots {
+		for i, size := range slot[:3] {
 			k.Buffers[i], k.Spad[i] = uint8(buffers), uint32(at)
-			at += buffers * ceilDiv(size, slotAlign) * slotAlign
+			at += buffers * size
 		}
 		if at <= int64(cfg.Scratchpad.Size) {
 			return k, nil
 		}
 	}
-	return k, fmt.Errorf("%w: a tile's operands take %d bytes, and the scratchpad has %v", ErrNotRun, slots, cfg.Scratchpad.Size)
+	return k, fmt.Errorf("%w: a tile's operands take %d bytes, and the scratchpad has %v", ErrNotRun, slot[:3], cfg.Scratchpad.Size)
 }
 
 // Cycles returns what the cores take for the convolution when memory answers at
