@@ -31,12 +31,14 @@ type bitPart struct {
 // Removing the channel digit turns an index x into the in-channel index y, and
 // consecutive x of one channel are consecutive y.
 type addrMap struct {
-	channels uint64
-	below    uint // index bits below the channel digit
-	parts    []bitPart
-	runBits  uint // the lowest bits of y that are all column bits
-	bits     uint // bits of y
-	bankOf   [numFields]uint
+	channels   uint64
+	below      uint // index bits below the channel digit
+	parts      []bitPart
+	runBits    uint // the lowest bits of y that are all column bits
+	bits       uint // bits of y
+	stripeBits uint // the lowest bits of y, within a stripe; 0 if there are none
+	bankOf     [numFields]uint
+	hashed     bool // the bank is exclusive-ored with row bits
 }
 
 // coord is a transaction within its channel.
@@ -49,6 +51,10 @@ type coord struct {
 // parseMap reads a field string. Every field stands once; a field may stand
 // more than once when all but its most significant part carry a width in
 // bits, as in "robabgracochco2" (the two lowest column bits below the channel).
+// "^ba" is a bank exclusive-ored with all bits of the row, so that streams a
+// power of two apart do not meet in one bank ("A permutation-based page
+// interleaving scheme", MICRO 2000; "DRAMA", USENIX Security 2016, finds such
+// functions in processors).
 func parseMap(text string, d *device, channels int) (*addrMap, error) {
 	width := [numFields]int{d.bits[2], d.bits[1], d.bits[0], d.rank[0] + d.rank[1], d.bits[3]}
 	used := [numFields]int{}
@@ -57,6 +63,9 @@ func parseMap(text string, d *device, channels int) (*addrMap, error) {
 	for len(rest) > 0 {
 		token, w, cut := lastToken(rest)
 		rest = rest[:cut]
+		if hashed, ok := strings.CutSuffix(rest, "^"); ok && token == fieldNames[fieldBank] {
+			rest, m.hashed = hashed, true
+		}
 		if token == "ch" && w < 0 && !sawChannel {
 			sawChannel, m.below = true, m.bits
 			continue
@@ -85,8 +94,27 @@ func parseMap(text string, d *device, channels int) (*addrMap, error) {
 	if !sawChannel {
 		return nil, fmt.Errorf("%q is not an address map: field \"ch\" is missing", text)
 	}
+	m.findStripe(width[fieldGroup])
 	m.bankOf = [numFields]uint{fieldGroup: uint(width[fieldBank]), fieldRank: uint(width[fieldBank] + width[fieldGroup])}
 	return m, nil
+}
+
+// stripeBits bounds a stripe where the map does not: 32 transactions are 1 KiB
+// of HBM.
+const stripeBits = 5
+
+// findStripe looks for column bits with all of the bank group right above
+// them, lowest in a channel. Column bits above those belong to the stripe too.
+func (m *addrMap) findStripe(groupBits int) {
+	p := m.parts
+	if len(p) < 2 || p[0].field != fieldColumn || p[1].field != fieldGroup || groupBits == 0 || bits.OnesCount64(p[1].mask) != groupBits {
+		return
+	}
+	m.stripeBits = p[1].from + uint(groupBits)
+	if len(p) > 2 && p[2].field == fieldColumn {
+		above := uint(bits.OnesCount64(p[2].mask))
+		m.stripeBits = max(m.stripeBits, min(m.stripeBits+above, stripeBits))
+	}
 }
 
 // lastToken splits the last field off: its name, its width or -1, and where it starts.
@@ -133,6 +161,13 @@ func (m *addrMap) decode(y uint64) coord {
 	for i := range m.parts {
 		p := &m.parts[i]
 		v[p.field] |= y >> p.from & p.mask << p.to
+	}
+	if m.hashed {
+		h, w := v[fieldRow], m.bankOf[fieldGroup]
+		h ^= h >> (8 * w)
+		h ^= h >> (4 * w)
+		h ^= h >> (2 * w)
+		v[fieldBank] ^= (h ^ h>>w) & (1<<w - 1)
 	}
 	bank := v[fieldBank] | v[fieldGroup]<<m.bankOf[fieldGroup] | v[fieldRank]<<m.bankOf[fieldRank]
 	return coord{int32(bank), int32(v[fieldRow]), int32(v[fieldColumn])}

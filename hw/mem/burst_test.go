@@ -23,10 +23,16 @@ func (r *recorder) finished(c *channel, p int32, end int64) { r.ends[c.pieces[p]
 
 // serveAll runs a channel over pieces; single forbids bursts.
 func serveAll(cfg Config, work []offered, single bool) (*channel, map[int64]int64, Stats) {
+	return serveBy(cfg, work, single, true)
+}
+
+// serveBy is serveAll with stripes, where the map has them, or without.
+func serveBy(cfg Config, work []offered, single, stripes bool) (*channel, map[int64]int64, Stats) {
 	cfg = cfg.withDefaults()
 	dev, rules, amap := cfg.parts()
 	rec, stats := &recorder{map[int64]int64{}}, &Stats{}
 	c := newChannel(dev, rules, amap, cfg, 0, rec, stats)
+	c.wide.on = c.wide.on && stripes
 	until := func(t int64) int64 {
 		if single {
 			return min(t, c.next)
@@ -51,7 +57,7 @@ func serveAll(cfg Config, work []offered, single bool) (*channel, map[int64]int6
 func drawConfig(t *rapid.T) Config {
 	return Config{
 		Device:  rapid.SampledFrom(Devices()).Draw(t, "device"),
-		Map:     rapid.SampledFrom([]string{"robabgracoch", "rocobabgrach", "robacobgrachco2", "rocorababgch", "robaracobgchco3"}).Draw(t, "map"),
+		Map:     rapid.SampledFrom([]string{"robabgracoch", "rocobabgrach", "robacobgrachco2", "rocorababgch", "robaracobgchco3", stripedMap}).Draw(t, "map"),
 		Policy:  rapid.SampledFrom([]string{"open", "open", "open", "closed"}).Draw(t, "policy"),
 		Refresh: rapid.SampledFrom([]string{"all-bank", "none"}).Draw(t, "refresh"),
 	}
@@ -89,27 +95,15 @@ func TestBurstDecidesAsSingleSteps(t *testing.T) {
 
 // TestRunTakesAsLongAsItsTransactions cuts the pieces of a run into single
 // transactions: alone on the channel the end is the same to the tick, and in
-// a crowd every end stays within 2 %.
+// a crowd every end stays within 2 %. Stripes have a test of their own.
 func TestRunTakesAsLongAsItsTransactions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		cfg, work := drawConfig(t), drawWork(t)
 		if rapid.Bool().Draw(t, "alone") {
 			work = work[:1]
 		}
-		_, ends, _ := serveAll(cfg, work, false)
-		var cut []offered
-		var of []int64
-		for i, w := range work {
-			for k := range w.n {
-				cut = append(cut, offered{w.kind, w.y + uint64(k), 1, w.tick})
-				of = append(of, int64(i))
-			}
-		}
-		_, parts, _ := serveAll(cfg, cut, false)
-		want := map[int64]int64{}
-		for i, end := range parts {
-			want[of[i]] = max(want[of[i]], end)
-		}
+		_, ends, _ := serveBy(cfg, work, false, false)
+		want := cutUp(cfg, work)
 		for i, w := range work {
 			took, should := ends[int64(i)]-w.tick, want[int64(i)]-w.tick
 			if len(work) == 1 {

@@ -83,6 +83,7 @@ type channel struct {
 	policy  policy
 	gaps    [2][64]int64 // column to column by kind and difference of banks
 	run     burstState
+	wide    wide
 	sum     summary
 	stats   *Stats
 	tx      int64 // bytes of a transaction
@@ -171,6 +172,7 @@ func newChannel(d *device, r *rules, amap *addrMap, cfg Config, index int, o own
 		c.gaps[reads][x], c.gaps[writes][x] = c.gap(x, reads), c.gap(x, writes)
 	}
 	c.refresher.init(c, cfg.Refresh)
+	c.wide.init(c)
 	return c
 }
 
@@ -204,7 +206,7 @@ func ceil(v float64) int32 {
 
 // idle reports that nothing waits or is under way.
 func (c *channel) idle() bool {
-	return c.pending[reads]|c.pending[writes]|c.active == 0 && c.act2 == none && c.queue[reads].head == none && c.queue[writes].head == none
+	return c.wide.empty() && c.pending[reads]|c.pending[writes]|c.active == 0 && c.act2 == none && c.queue[reads].head == none && c.queue[writes].head == none
 }
 
 // describe says what the channel holds, for reports of broken invariants.

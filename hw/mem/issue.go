@@ -3,6 +3,10 @@ package mem
 // step does what happens at tick c.next and sets the next. Where column
 // commands alone follow each other it goes on up to tick until.
 func (c *channel) step(until int64) {
+	if c.wide.on {
+		c.stepWide(until)
+		return
+	}
 	t := c.next
 	c.refresher.due(c, t)
 	c.admit(t)
@@ -176,9 +180,8 @@ func (c *channel) columnTiming(b *bankState, write bool, t int64) {
 	c.clockTo = max(c.clockTo, t+c.clockHold)
 }
 
-// activate opens a row for the oldest entry of a bank, which leaves its buffer.
-func (c *channel) activate(p *choice, t int64) {
-	b := &c.banks[p.bank]
+// activateTiming notes what an activate of bank b at tick t holds up.
+func (c *channel) activateTiming(b *bankState, t int64) {
 	g, r := &c.groups[b.group], &c.ranks[b.rank]
 	b.act = t + c.rc
 	b.rd = max(b.rd, t+c.rcdRD)
@@ -190,6 +193,13 @@ func (c *channel) activate(p *choice, t int64) {
 	r.act = max(r.act, t+c.rrdS, r.faw[r.fawAt&3]+c.faw)
 	r.preAll = max(r.preAll, t+c.ras)
 	r.refresh = max(r.refresh, t+c.actToRefresh)
+}
+
+// activate opens a row for the oldest entry of a bank, which leaves its buffer.
+func (c *channel) activate(p *choice, t int64) {
+	b := &c.banks[p.bank]
+	g := &c.groups[b.group]
+	c.activateTiming(b, t)
 	c.takeRow(t, c.actLen)
 	perGroup := int32(len(c.banks) / len(c.groups))
 	for i := b.group * perGroup; i < (b.group+1)*perGroup; i++ {

@@ -68,6 +68,7 @@ func newReplay(cfg Config, p Pattern, mode Mode, n int64) *replay {
 	r.src = newSource(p, r.amap, r.dev)
 	for i := range r.dev.channels * cfg.Channels {
 		r.chans = append(r.chans, newChannel(r.dev, rules, r.amap, cfg, i, r, &r.stats))
+		r.chans[i].wide.on = false // single transactions
 	}
 	return r
 }

@@ -8,6 +8,9 @@ const drainTicks = 1000
 // present tick, from which on decisions are still open.
 func (c *channel) visible(now int64) int64 {
 	next := max(c.next, now)
+	if c.wide.on {
+		return c.visibleWide(next)
+	}
 	at := never
 	if !c.idle() {
 		at = next + drainTicks
@@ -44,4 +47,17 @@ func (c *channel) writeVisible(i int32, next int64) int64 {
 	}
 	per := 2 * int64(len(c.ranks))
 	return next + (n+per-1)/per*c.burstLen - c.burstLen + min(c.writeAck, c.readLatency) - 1
+}
+
+// visibleWide is visible for stripes: the next data or acceptance is no
+// earlier than the shorter of their latencies.
+func (c *channel) visibleWide(next int64) int64 {
+	switch {
+	case c.idle():
+		return never
+	case len(c.reading) == 0 && c.queue[writes].head == none:
+		return next + drainTicks
+	default:
+		return next + min(c.readLatency, c.writeAck) - 1
+	}
 }
