@@ -87,17 +87,17 @@ func TestBadEntries(t *testing.T) {
 		change func(m *machine, s *abi.Submission)
 		want   abi.Status
 	}{
-		"undefined ring opcode":         {func(_ *machine, s *abi.Submission) { s.Op = 9 }, abi.StatusBadOpcode},
-		"context 0 without trust":       {func(_ *machine, s *abi.Submission) { s.Flags = 0 }, abi.StatusBadEntry},
-		"context beyond all":            {func(_ *machine, s *abi.Submission) { s.Flags, s.ASID = 0, 5000 }, abi.StatusBadEntry},
-		"context that is not valid":     {func(_ *machine, s *abi.Submission) { s.Flags, s.ASID = 0, 7 }, abi.StatusPageFault},
-		"misaligned commands":           {func(_ *machine, s *abi.Submission) { s.Command += 8 }, abi.StatusBadEntry},
-		"odd length":                    {func(_ *machine, s *abi.Submission) { s.Bytes = 24 }, abi.StatusBadEntry},
-		"commands nowhere on the bus":   {func(_ *machine, s *abi.Submission) { s.Command = 0x10 }, abi.StatusBusError},
-		"commands beyond the memory":    {func(_ *machine, s *abi.Submission) { s.Command = abi.DeviceBit | 1<<40 }, abi.StatusBusError},
-		"undefined packet opcode":       {func(m *machine, _ *abi.Submission) { m.cmd.Bytes[0] = 200 }, abi.StatusBadOpcode},
-		"reserved field of a packet":    {func(m *machine, _ *abi.Submission) { m.cmd.Bytes[12] = 1 }, abi.StatusBadPacket},
-		"a packet cut off by the end":   {func(m *machine, _ *abi.Submission) { k := fwtest.Fill(0, 0, 8); k.Encode(m.cmd.Bytes) }, abi.StatusBadPacket},
+		"undefined ring opcode":       {func(_ *machine, s *abi.Submission) { s.Op = 9 }, abi.StatusBadOpcode},
+		"context 0 without trust":     {func(_ *machine, s *abi.Submission) { s.Flags = 0 }, abi.StatusBadEntry},
+		"context beyond all":          {func(_ *machine, s *abi.Submission) { s.Flags, s.ASID = 0, 5000 }, abi.StatusBadEntry},
+		"context that is not valid":   {func(_ *machine, s *abi.Submission) { s.Flags, s.ASID = 0, 7 }, abi.StatusPageFault},
+		"misaligned commands":         {func(_ *machine, s *abi.Submission) { s.Command += 8 }, abi.StatusBadEntry},
+		"odd length":                  {func(_ *machine, s *abi.Submission) { s.Bytes = 24 }, abi.StatusBadEntry},
+		"commands nowhere on the bus": {func(_ *machine, s *abi.Submission) { s.Command = 0x10 }, abi.StatusBusError},
+		"commands beyond the memory":  {func(_ *machine, s *abi.Submission) { s.Command = abi.DeviceBit | 1<<40 }, abi.StatusBusError},
+		"undefined packet opcode":     {func(m *machine, _ *abi.Submission) { m.cmd.Bytes[0] = 200 }, abi.StatusBadOpcode},
+		"reserved field of a packet":  {func(m *machine, _ *abi.Submission) { m.cmd.Bytes[12] = 1 }, abi.StatusBadPacket},
+		"a packet cut off by the end": {func(m *machine, _ *abi.Submission) { k := fwtest.Fill(0, 0, 8); k.Encode(m.cmd.Bytes) }, abi.StatusBadPacket},
 	} {
 		t.Run(name, func(t *testing.T) {
 			withMachine(t, func(m *machine) {
