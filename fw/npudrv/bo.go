@@ -20,6 +20,7 @@ type bo struct {
 	pages   *hw.Pages // for a buffer in host memory, by wish or by eviction
 	evicted bool      // the device itself has copied it there
 	used    uint64    // when a job last named it, in jobs
+	owner   uint64    // the client that made it; 0 when others have seen it
 }
 
 // maxBO bounds one buffer.
@@ -32,7 +33,7 @@ func (d *Device) available() uint64 { return d.memory.Left() + d.scrub.left() }
 
 // newBO allocates the memory. It may wait for the device: the caller is in no
 // section.
-func (d *Device) newBO(size uint64, flags uint32) (*fw.Object, error) {
+func (d *Device) newBO(owner, size uint64, flags uint32) (*fw.Object, error) {
 	place := flags & (abi.BODevice | abi.BOHost)
 	if flags&^uint32(abi.BOFlags) != 0 || place == 0 || place == abi.BODevice|abi.BOHost {
 		return nil, fmt.Errorf("BO_CREATE flags %#x: exactly one of DEVICE and HOST: %w", flags, unix.EINVAL)
@@ -40,7 +41,7 @@ func (d *Device) newBO(size uint64, flags uint32) (*fw.Object, error) {
 	if size == 0 || size > maxBO {
 		return nil, fmt.Errorf("BO_CREATE of %d bytes: %w", size, unix.EINVAL)
 	}
-	b := &bo{d: d, flags: flags, size: roundUp(size, pageSize)}
+	b := &bo{d: d, flags: flags, size: roundUp(size, pageSize), owner: owner}
 	if err := b.allocate(); err != nil {
 		return nil, err
 	}
@@ -63,7 +64,7 @@ func (b *bo) allocate() error {
 		if b.size >= hugePage {
 			align = hugePage
 		}
-		at, err := b.d.takeMemory(b.size, align)
+		at, err := b.d.takeMemory(b.size, align, b.owner)
 		if err != nil {
 			return err
 		}
@@ -86,9 +87,12 @@ func (b *bo) allocate() error {
 	return nil
 }
 
-// takeMemory returns device memory that is clean: what others have given back is
+// takeMemory returns device memory that is clean, or the client's own: what others have given back is
 // cleared, and what nobody uses is evicted, until it is found.
-func (d *Device) takeMemory(size, align uint64) (uint64, error) {
+func (d *Device) takeMemory(size, align, owner uint64) (uint64, error) {
+	if at, ok := d.scrub.reuse(size, align, owner); ok {
+		return at, nil
+	}
 	for {
 		if at, ok := d.memory.Take(size, align); ok {
 			return at, nil
@@ -143,7 +147,7 @@ func (boFuncs) Release(o *fw.Object) {
 // release gives the memory back.
 func (b *bo) release() {
 	if b.pages == nil {
-		b.d.scrub.give(b.at, b.size)
+		b.d.scrub.give(b.at, b.size, b.owner)
 		return
 	}
 	b.d.bus.UnmapDMA(b.pages)

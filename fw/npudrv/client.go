@@ -100,6 +100,9 @@ func (c *client) view(o *fw.Object) (*view, error) {
 		return v, nil
 	}
 	b := o.Private.(*bo)
+	if b.owner != c.file.ID {
+		b.owner = 0
+	}
 	va, err := c.space.mapNew(b.phys(), b.size, b.permissions())
 	if err != nil {
 		return nil, err

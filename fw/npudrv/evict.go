@@ -86,7 +86,7 @@ func (d *Device) moveOut(b *bo, places []place) error {
 	d.Exit()
 	err := d.scrub.exec([]abi.Packet{{Op: abi.OpCopy, Src: b.phys(), Dst: to.pages.Bus, RowBytes: b.size, Counts: [2]uint32{1, 1}}})
 	if err == nil {
-		d.scrub.give(b.at, b.size)
+		d.scrub.give(b.at, b.size, b.owner)
 		b.pages = to.pages
 		d.Trace("evict", nil, b.at, b.size, b.pages.Bus)
 	} else {

@@ -2,6 +2,7 @@ package npudrv
 
 import (
 	"fmt"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -11,8 +12,8 @@ import (
 )
 
 // scrubber clears device memory that a program has given back, before another
-// gets it: nobody reads what others have left behind. It does so when clean
-// memory runs out, by trusted jobs of its own, which evictions use too.
+// gets it: nobody reads what others have left behind. Who gave it back gets it as
+// it is. It does so when clean memory runs out, by trusted jobs of its own, which evictions use too.
 type scrubber struct {
 	d     *Device
 	self  *client // the kernel's own: context 0
@@ -22,7 +23,8 @@ type scrubber struct {
 	dirty []extent
 }
 
-type extent struct{ at, size uint64 }
+// extent is memory that holds data of one client, or of several (0).
+type extent struct{ at, size, owner uint64 }
 
 // initScrubber takes the memory of its commands.
 func (d *Device) initScrubber() error {
@@ -46,8 +48,20 @@ func (x *scrubber) left() (n uint64) {
 	return n
 }
 
-// give takes memory back that holds a program's data.
-func (x *scrubber) give(at, size uint64) { x.dirty = append(x.dirty, extent{at, size}) }
+// give takes memory back that holds a client's data.
+func (x *scrubber) give(at, size, owner uint64) { x.dirty = append(x.dirty, extent{at, size, owner}) }
+
+// reuse returns memory of a size that holds nothing but the same client's data,
+// the latest first.
+func (x *scrubber) reuse(size, align, owner uint64) (uint64, bool) {
+	for i := len(x.dirty) - 1; i >= 0; i-- {
+		if e := x.dirty[i]; e.size == size && e.owner == owner && e.at%align == 0 {
+			x.dirty = slices.Delete(x.dirty, i, i+1)
+			return e.at, true
+		}
+	}
+	return 0, false
+}
 
 // run clears all that waits. It waits for the device, so the caller is in no
 // section.
