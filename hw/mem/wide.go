@@ -25,9 +25,10 @@ type stripe struct {
 // wide is the state of a channel that schedules stripes.
 type wide struct {
 	on        bool
-	bits      uint // of y within a stripe
-	runBits   uint // of y within one bank
-	groupBits uint // above those
+	bits      uint   // of y within a stripe
+	runBits   uint   // of y within one bank
+	groupBits uint   // above those
+	all       uint64 // banks of a whole stripe, from bank 0
 	win       [2][]stripe
 	moving    []moving // by rank
 }
@@ -51,6 +52,9 @@ func (w *wide) init(c *channel) {
 		return
 	}
 	w.on = true
+	for g := range 1 << w.groupBits {
+		w.all |= 1 << (g << c.amap.bankOf[fieldGroup])
+	}
 	w.moving = make([]moving, len(c.ranks))
 	for k := range w.win {
 		w.win[k] = make([]stripe, 0, maxWide)
@@ -193,6 +197,10 @@ func (c *channel) spread(s *stripe) {
 	s.row = at.row
 	groups := int32(1) << c.wide.groupBits
 	first := at.bank &^ ((groups - 1) << c.amap.bankOf[fieldGroup])
+	if s.n == 1<<c.wide.bits {
+		s.mask, s.most = c.wide.all<<first, s.n>>c.wide.groupBits
+		return
+	}
 	for g := range groups {
 		bank := first + g<<c.amap.bankOf[fieldGroup]
 		if n := c.inBank(s, bank); n > 0 {

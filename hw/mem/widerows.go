@@ -71,7 +71,11 @@ func (c *channel) plot(kind int, s *stripe) {
 		} else {
 			second = min(second, from)
 		}
-		s.tail = max(s.tail, from+int64(c.inBank(s, lowest(set))-1)*gap)
+		n := s.most
+		if s.n < 1<<c.wide.bits {
+			n = c.inBank(s, lowest(set))
+		}
+		s.tail = max(s.tail, from+int64(n-1)*gap)
 	}
 	s.ready = first
 	if second != never && second > first {
