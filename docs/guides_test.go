@@ -7,12 +7,16 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/hw/edu"
+	"github.com/presi-sim/presi/hw/reg"
 )
 
 // guides are the documents written by hand.
@@ -34,7 +38,8 @@ func blocks(t *testing.T, file, language string) (out []string) {
 
 // shortened runs the commands of guides in a scratch folder, in a short form:
 // presi is the program that this test has built, benchmarks run once, tests are
-// only compiled, make says what it would do, and nothing is downloaded.
+// only compiled (TestStepsNameTests finds those that are named), make says what it
+// would do, and nothing is downloaded.
 const shortened = `
 set -euo pipefail
 go() {
@@ -43,6 +48,7 @@ go() {
 	"run golang.org/"*) ;;
 	"test ./..."*) (cd "$ROOT" && command go list ./... >/dev/null) ;;
 	*-bench*) (cd "$ROOT" && command go "$@" -count 1 -benchtime 1x) ;;
+	"test "*" -run Test"*) (cd "$ROOT" && command go vet "$2") ;;
 	test*) (cd "$ROOT" && command go "$@" -run '^$') ;;
 	*) (cd "$ROOT" && command go "$@") ;;
 	esac
@@ -73,15 +79,77 @@ func TestCommandsOfGuidesRun(t *testing.T) {
 	}
 }
 
-// TestGuidesShowTheseExamples finds each block of Go in example_test.go.
-func TestGuidesShowTheseExamples(t *testing.T) {
-	source, err := os.ReadFile("example_test.go")
+// examples are the sources that guides show: what is here, and the driver that
+// drivers.md writes, with its tests.
+func examples(t *testing.T) (sources []string) {
+	files, err := filepath.Glob("../fw/edudrv/*.go")
 	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range append(files, "example_test.go") {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		sources = append(sources, string(text))
+	}
+	return sources
+}
+
+// TestGuidesShowTheseExamples finds each piece of a block of Go, from one
+// unindented closing bracket to the next, in a source that is compiled and tested.
+func TestGuidesShowTheseExamples(t *testing.T) {
+	sources := examples(t)
 	for _, file := range guides {
 		for _, code := range blocks(t, file, "go") {
-			assert.Contains(t, string(source), code, "%s shows code that is not in example_test.go", file)
+			for _, piece := range strings.SplitAfter(code, "\n}\n\n") {
+				piece = strings.TrimRight(piece, "\n") + "\n"
+				found := slices.ContainsFunc(sources, func(s string) bool { return strings.Contains(s, piece) })
+				assert.True(t, found, "%s shows code that is in no example:\n%s", file, piece)
+			}
 		}
 	}
+}
+
+var testRun = regexp.MustCompile(`go test (\./\S+) -run '(Test[^']+)'`)
+
+// TestStepsNameTests holds each test that a guide says to run to those there are.
+func TestStepsNameTests(t *testing.T) {
+	seen := 0
+	for _, file := range guides {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, m := range testRun.FindAllStringSubmatch(string(text), -1) {
+			names := testNames(t, filepath.Join("..", m[1]))
+			for _, pattern := range strings.Split(m[2], "|") {
+				seen++
+				match := regexp.MustCompile("^" + pattern)
+				assert.True(t, slices.ContainsFunc(names, match.MatchString), "%s: %s has no test %s", file, m[1], pattern)
+			}
+		}
+	}
+	assert.Greater(t, seen, 10, "the steps of drivers.md")
+}
+
+var testFunc = regexp.MustCompile(`(?m)^func (Test\w+)\(`)
+
+// testNames are the tests of a package.
+func testNames(t *testing.T, folder string) (names []string) {
+	files, err := filepath.Glob(filepath.Join(folder, "*_test.go"))
+	require.NoError(t, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(t, err)
+		for _, m := range testFunc.FindAllStringSubmatch(string(text), -1) {
+			names = append(names, m[1])
+		}
+	}
+	return names
+}
+
+// TestGeneratedCard holds the card's registers in drivers.md to its table.
+func TestGeneratedCard(t *testing.T) {
+	var b bytes.Buffer
+	require.NoError(t, reg.Markdown(&b, []reg.Table{edu.Registers}))
+	_, table, _ := strings.Cut(b.String(), "\n\n") // without its heading
+	marked(t, "drivers.md", "registers of the edu card", table)
 }
 
 var link = regexp.MustCompile(`\]\(([^)#]+)(#[^)]*)?\)`)
@@ -91,7 +159,7 @@ func TestLinksLead(t *testing.T) {
 	for _, file := range guides {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
-		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+		for _, m := range link.FindAllStringSubmatch(codeBlock.ReplaceAllString(string(text), ""), -1) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}

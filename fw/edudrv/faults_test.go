@@ -23,7 +23,8 @@ type tampered struct {
 	fail  func(call string) error
 	irq   func(handler func()) // instead of calling it
 
-	mapped []*hw.Pages // by MapDMA, so far
+	forgetMask bool        // drops SetDMAMask
+	mapped     []*hw.Pages // by MapDMA, so far
 }
 
 func (b *tampered) Read32(bar int, off uint64) uint32 {
@@ -50,6 +51,9 @@ func (b *tampered) failure(call string) error {
 func (b *tampered) SetDMAMask(bits int) error {
 	if err := b.failure("mask"); err != nil {
 		return err
+	}
+	if b.forgetMask {
+		return nil
 	}
 	return b.Bus.SetDMAMask(bits)
 }
@@ -180,6 +184,26 @@ func (c *computer) probedNothing() {
 	_, err := c.class.Open(0, &fw.Arena{})
 	require.ErrorIs(c, err, unix.ENODEV)
 	require.Zero(c, c.bus.ConfigRead(4, 2), "bus mastering and decoding are off")
+}
+
+// A driver that does not set the mask gets addresses that the card cannot drive:
+// the IOMMU refuses what is left of them.
+func TestForgottenMask(t *testing.T) {
+	c := newComputer(t)
+	b := c.tamper()
+	b.forgetMask = true
+	c.run(func() {
+		require.NoError(t, c.probe())
+		p := c.program()
+		x, _ := p.buffer(8192)
+		done := p.syncobj()
+		must(p, edudrv.NrCopy, &edudrv.Copy{Dst: x, Src: x, DstOffset: 4096, Length: 4096, OutSync: done})
+		require.NoError(t, p.wait(done, forever))
+		require.NotZero(t, b.mapped[0].Bus>>28)
+		faults := c.host.Faults()
+		require.NotEmpty(t, faults)
+		assert.Equal(t, b.mapped[0].Bus&(1<<28-1), faults[0].IOVA)
+	})
 }
 
 // Lost interrupts cost time, not results.
