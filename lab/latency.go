@@ -13,8 +13,8 @@ import (
 
 // Stage is one part of a job's way from the program to the device and back.
 type Stage struct {
-	Name string
-	Time sim.Time
+	Name string   `json:"name"`
+	Time sim.Time `json:"time_ps"`
 }
 
 // NoOpLatency runs a job that does nothing on an idle machine and returns where
