@@ -32,7 +32,8 @@ kernel's words for the same thing. Kinds marked with a star need no chance: with
 `+"`at`"+` alone they happen at that instant.
 
 The outcome is what the reference driver makes of it, and any driver should: an
-errno, a recovery, or nothing.
+errno, a recovery, or nothing. The last column says how the job or call that meets
+the fault may end.
 
 Chaos mode is no fault: with `+"`--set chaos.seed=7`"+` every delay that the rules allow
 happens. Posted writes become visible late and interrupts come late, each in
@@ -48,13 +49,13 @@ noise at power-on. The same seed gives the same delays.
 		if r.Group != group {
 			group = r.Group
 			fmt.Fprintf(b, "\n## %s%s\n", string(group[0]&^0x20), group[1:])
-			table(b, "kind", "number", "what happens", "chances", "target", "parameters", "outcome")
+			table(b, "kind", "number", "what happens", "chances", "target", "parameters", "outcome", "ends")
 		}
 		star := ""
 		if r.Event {
 			star = " *"
 		}
-		row(b, "`"+r.Name+"`"+star, uint8(k), r.What, r.Chance, or(r.Target, "–"), parameters(r), r.Outcome)
+		row(b, "`"+r.Name+"`"+star, uint8(k), r.What, r.Chance, or(r.Target, "–"), parameters(r), r.Outcome, r.Ends)
 	}
 }
 

@@ -317,11 +317,11 @@
 
 #define PRESI_QUEUE_EPOCH 0x44 /* 32 bits, RO: Resets of this queue since power-on, modulo 65536. */
 
-#define PRESI_QUEUE_HEAD 0x48 /* 32 bits, RO: Entries fetched since ENABLE. */
+#define PRESI_QUEUE_HEAD 0x48 /* 32 bits, RO: Entries since ENABLE that have been read, in order: their places in the ring may be written again. */
 
 #define PRESI_QUEUE_PROGRESS 0x4c /* 32 bits, RO: Packets and tiles retired; never counts polls, so it tells slow from hung. */
 
-#define PRESI_QUEUE_CUR_SEQNO 0x50 /* 64 bits, RO: Sequence number of the entry that runs. */
+#define PRESI_QUEUE_CUR_SEQNO 0x50 /* 64 bits, RO: Sequence number of the entry that runs or has run last. A reset keeps it: what had begun is at or below it. */
 
 #define PRESI_QUEUE_CUR_OFFSET 0x58 /* 32 bits, RO: Offset in its command buffer, bytes. */
 
@@ -341,7 +341,7 @@
 #define PRESI_DOORBELL_BLOCK_COUNT 64 /* instances */
 #define PRESI_DOORBELL_BLOCK_STRIDE 0x1000 /* bytes from instance to instance */
 
-#define PRESI_DOORBELL_SQ_TAIL 0x0 /* 32 bits, WO: Entries produced since ENABLE, modulo 2³². */
+#define PRESI_DOORBELL_SQ_TAIL 0x0 /* 32 bits, WO: Entries produced since ENABLE, modulo 2³², at most the ring's depth beyond HEAD. A value behind what is being fetched is ignored. */
 
 #define PRESI_DOORBELL_CQ_HEAD 0x4 /* 32 bits, WO: Completions consumed since ENABLE, modulo 2³². */
 

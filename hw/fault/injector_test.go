@@ -184,11 +184,13 @@ func TestTable(t *testing.T) {
 		assert.NotEmpty(t, r.Chance, r.Name)
 		assert.NotEmpty(t, r.What, r.Name)
 		assert.NotEmpty(t, r.Outcome, r.Name)
+		assert.NotZero(t, r.Ends, r.Name)
 		assert.True(t, r.Span != Moment || r.Duration == 0, r.Name)
 		assert.True(t, r.Value != "" || r.Default == 0, r.Name)
 	}
 	assert.LessOrEqual(t, int(NumKinds), 64, "live has a bit a kind")
 	assert.Equal(t, "unknown", NumKinds.String())
+	assert.Equal(t, "well, EIO", (Well | EIO).String())
 }
 
 func TestTargetsAsText(t *testing.T) {
