@@ -19,7 +19,6 @@ package fwtest
 
 import (
 	"fmt"
-	"testing"
 
 	"github.com/stretchr/testify/require"
 
@@ -36,7 +35,7 @@ import (
 
 // Device is a simulated computer with one accelerator.
 type Device struct {
-	T      testing.TB
+	T      TB
 	Engine *sim.Engine
 	Host   *host.Host
 	Link   *pcie.Link
@@ -48,6 +47,7 @@ type Device struct {
 	Driver *npudrv.Device
 
 	log      []string
+	minor    int // of the driver bound last
 	programs []*Program
 }
 
@@ -80,7 +80,7 @@ func Seed(n uint64) Option { return func(o *options) { o.seed = n } }
 func Unbound() Option { return func(o *options) { o.unbound = true } }
 
 // NewDevice builds a computer, binds the driver and registers the clean-up.
-func NewDevice(t testing.TB, opts ...Option) *Device {
+func NewDevice(t TB, opts ...Option) *Device {
 	t.Helper()
 	o := options{machine: "tiny", seed: 1}
 	for _, fn := range opts {
@@ -114,7 +114,7 @@ func (d *Device) ProbeOn(bus hw.Bus) error {
 		d.log = append(d.log, fmt.Sprintf("%12d ns  ", d.Engine.Now().Nanoseconds())+fmt.Sprintf(format, args...))
 	})
 	if err == nil {
-		d.Driver = drv
+		d.Driver, d.minor = drv, drv.Minor
 	}
 	return err
 }
@@ -196,10 +196,10 @@ func (d *Device) check() {
 func (d *Device) report() {
 	d.T.Logf("driver's messages:")
 	for _, l := range d.log {
-		d.T.Log(l)
+		d.T.Logf("%s", l)
 	}
 	d.T.Logf("last accesses to registers:")
 	for _, l := range d.Bus.Last() {
-		d.T.Log(l)
+		d.T.Logf("%s", l)
 	}
 }
