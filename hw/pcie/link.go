@@ -2,7 +2,6 @@ package pcie
 
 import (
 	"fmt"
-	"math"
 	"math/bits"
 	"slices"
 
@@ -80,9 +79,8 @@ type Link struct {
 	submitted int64 // posted segments so far: submitted,
 	arrived   int64 // arrived at the root complex,
 	visible   int64 // visible at the host
-	held      fifo  // read segments that wait for earlier writes to be visible
-	barrier   int64 // the least of what they wait for
-	replies   fifo  // answers to the host that wait likewise
+	held      heldReads
+	replies   fifo // answers to the host that wait likewise
 
 	watch    watch        // over completions
 	port     sim.Calendar // the CPU's stores
@@ -93,6 +91,9 @@ type Link struct {
 	stats    Stats
 	trace    linkTrace
 	handlers linkHandlers
+
+	onErrors     func(Severity) // at the root port
+	errorArrived sim.Handler
 }
 
 // source is one requester inside the device.
@@ -109,7 +110,7 @@ func New(e *sim.Engine, name string, c Config, dma []int) *Link {
 	if faults := c.Validate(); faults != nil || len(dma) == 0 {
 		panic(fmt.Sprintf("pcie: %d sources, configuration: %v", len(dma), faults))
 	}
-	l := &Link{e: e, c: c, wire: c.wire(), sources: make([]source, len(dma)), barrier: math.MaxInt64}
+	l := &Link{e: e, c: c, wire: c.wire(), sources: make([]source, len(dma))}
 	for i, w := range dma {
 		l.sources[i].weight = int64(w)
 	}
@@ -124,6 +125,11 @@ func New(e *sim.Engine, name string, c Config, dma []int) *Link {
 	l.nonPosted = newSupply("non-posted credits", c.NonPostedCredits)
 	l.completions = newSupply("completion credits", c.CompletionCredits)
 	l.bind(name)
+	l.errorArrived = e.Register(name+" error message", func(s uint64) {
+		if !l.gone {
+			l.onErrors(Severity(s))
+		}
+	})
 	l.watch = watch{e.NewTimer(name+" completion time-out", l.onWatch), none, none}
 	l.declare(name)
 	return l
@@ -163,6 +169,9 @@ func (l *Link) Config() Config { return l.c }
 
 // Peak returns the payload rates of bulk DMA at best.
 func (l *Link) Peak() Peak { return l.c.Peak() }
+
+// Function returns what is behind the link, nil if nothing is.
+func (l *Link) Function() hw.Function { return l.fn }
 
 // IsDown reports whether the link is down.
 func (l *Link) IsDown() bool { return l.gone }

@@ -1,8 +1,6 @@
 package pcie
 
 import (
-	"math"
-
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/sim"
 )
@@ -17,32 +15,20 @@ func (l *Link) onReadArrived(arg uint64) {
 	}
 	s.barrier = max(l.arrived, l.transfers.at(s.transfer).after)
 	if s.barrier > l.visible {
-		l.hold(uint32(arg), s)
+		l.held.push(s.barrier, uint32(arg))
 		return
 	}
 	l.serveRead(uint32(arg), s)
 }
 
-// hold keeps a read back until earlier writes are visible.
-func (l *Link) hold(i uint32, s *segment) {
-	l.held.push(i)
-	l.barrier = min(l.barrier, s.barrier)
-}
-
-// letReads lets reads go whose earlier writes are visible. They are few, and
-// those of different sources may pass each other.
+// letReads lets reads go whose earlier writes are visible.
 func (l *Link) letReads() {
-	if l.visible < l.barrier {
-		return
-	}
-	l.barrier = math.MaxInt64
-	for range l.held.size {
-		i := l.held.pop()
-		if s := l.segments.at(i); s.barrier <= l.visible {
-			l.serveRead(i, s)
-		} else {
-			l.hold(i, s)
+	for {
+		i, ok := l.held.pop(l.visible)
+		if !ok {
+			return
 		}
+		l.serveRead(i, l.segments.at(i))
 	}
 }
 
