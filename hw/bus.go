@@ -51,6 +51,12 @@ type Bus interface {
 	// ResetFunction performs a function-level reset and restores
 	// configuration space.
 	ResetFunction() error
+	// SetPower changes the function's power state. On the way back from D3cold
+	// configuration space is restored; everything else is as after power-on.
+	SetPower(PowerState) error
+	// SetErrorHandlers registers what the driver does about errors of the bus, and
+	// turns their reporting on; nil takes it back.
+	SetErrorHandlers(*ErrorHandlers)
 }
 
 // Kernel is the part of Bus that has no device: clock and threads.

@@ -14,6 +14,8 @@ type Bus struct {
 	*Host
 	bars  [6]uint64 // sizes, once asked for
 	sized bool
+	power power
+	aer   recovery
 }
 
 // access is a posted write on its way, with its bytes.
@@ -24,7 +26,9 @@ type access struct {
 }
 
 func newBus(h *Host) *Bus {
-	return &Bus{kernel: h.kernel, Host: h}
+	b := &Bus{kernel: h.kernel, Host: h}
+	h.link.OnErrors(b.aer.arrived(b))
+	return b
 }
 
 // Address implements hw.Bus.

@@ -41,6 +41,7 @@ type Host struct {
 	accesses     []*access
 	freeAccesses []int
 	posted       sim.Handler
+	restarted    sim.Handler
 	bus          *Bus
 }
 
@@ -55,6 +56,7 @@ func New(e *sim.Engine, cfg Config, iommu mmu.IOMMUConfig, link *pcie.Link) *Hos
 	h.posted = e.Register("host posted write", func(slot uint64) {
 		h.freeAccesses = append(h.freeAccesses, int(slot))
 	})
+	h.restarted = e.Register("function restarted", func(uint64) {})
 	h.iommu = newIOMMU(e, iommu, h.memory)
 	h.tables = tables{store: h.memory.store, alloc: h.tablePage}
 	h.driver.init(h)

@@ -19,6 +19,7 @@ import (
 type card struct {
 	*pcie.Function
 	memory [8192]byte
+	link   *pcie.Link
 }
 
 // withHost runs fn as a process on a host with a card.
@@ -28,7 +29,7 @@ func withHost(t testing.TB, fn func(e *sim.Engine, h *host.Host, c *card)) {
 	e := sim.New(1)
 	link := pcie.New(e, "pcie", cfg.PCIe, []int{1})
 	h := host.New(e, cfg.Host, cfg.IOMMU, link)
-	c := &card{Function: pcie.NewFunction(e, "card", pcie.DefaultFunction(cfg.PCIe, 5), link)}
+	c := &card{Function: pcie.NewFunction(e, "card", pcie.DefaultFunction(cfg.PCIe, 5), link), link: link}
 	c.BAR(0, 8192, false, func(r *hw.Request) {
 		if r.Op == hw.Write {
 			copy(c.memory[r.Addr:], r.Data)

@@ -94,6 +94,7 @@ func (b *Bus) ResetFunction() error {
 type saved struct {
 	bars    [6]uint32
 	command uint32
+	control uint32 // of the PCI Express capability
 	vectors int
 }
 
@@ -102,6 +103,9 @@ func (b *Bus) saveConfig() (s saved) {
 		s.bars[i] = b.ConfigRead(regBAR0+4*i, 4)
 	}
 	s.command = b.ConfigRead(regCommand, 2)
+	if at := b.capability(capExpress); at != 0 {
+		s.control = b.ConfigRead(at+devCtl, 2)
+	}
 	s.vectors = len(b.irqs.vectors)
 	return s
 }
@@ -111,6 +115,9 @@ func (b *Bus) restoreConfig(s saved) {
 		b.ConfigWrite(regBAR0+4*i, 4, v)
 	}
 	b.ConfigWrite(regCommand, 2, s.command)
+	if at := b.capability(capExpress); at != 0 {
+		b.ConfigWrite(at+devCtl, 2, s.control&^devCtlFLR)
+	}
 	if at := b.capability(capMSIX); at != 0 && s.vectors > 0 {
 		b.programMSIX(at, s.vectors)
 		b.ConfigWrite(at+msixControl, 2, msixEnable)

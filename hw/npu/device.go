@@ -90,6 +90,9 @@ func New(e *sim.Engine, cfg Config, host hw.Host, pool *kern.Pool) *Device {
 	d.macs, d.memoryBytes = find(&e.Stats, []string{"core.macs"}), find(&e.Stats, []string{"dram.read_bytes", "dram.write_bytes"})
 	d.registers()
 	d.function.OnReset(d.functionReset)
+	if link, ok := host.(interface{ ReadsPending() bool }); ok {
+		d.function.Pending(link.ReadsPending)
+	}
 	d.hot.init(d)
 	d.chaos(cfg.Chaos.Seed)
 	return d

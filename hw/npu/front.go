@@ -71,11 +71,27 @@ func (f *front) mustWait(bar int, r *hw.Request) bool {
 }
 
 func (f *front) serve(bar int, r *hw.Request) {
-	if bar == abi.BARMemory {
+	switch {
+	case bar != abi.BARMemory:
+		f.serveRegisters(r)
+	case f.d.mgmt.Ready():
 		f.serveMemory(r)
-		return
+	default:
+		f.refuseMemory(r)
 	}
-	f.serveRegisters(r)
+}
+
+// refuseMemory is an access to BAR2 before the management controller has brought
+// device memory up: reads are all ones, writes are dropped.
+func (f *front) refuseMemory(r *hw.Request) {
+	r.Status, r.Zero = hw.OK, false
+	if r.Op == hw.Read {
+		for i := range r.Data {
+			r.Data[i] = 0xff
+		}
+	}
+	f.quick = append(f.quick, r)
+	f.d.e.After(0, sim.Call{H: f.answer})
 }
 
 // serveRegisters is an access to BAR0. Before the management controller is up

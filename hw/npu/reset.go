@@ -109,8 +109,7 @@ func (x *resets) fate(domain uint64, finish func()) func() {
 // PowerCycle takes the device through D3cold: configuration space is as at power-on,
 // sticky bits too, and memory is lost. done fires when the device is back.
 func (d *Device) PowerCycle(done sim.Call) {
-	d.function.PowerOn()
-	d.functionReset(done)
+	d.function.ConventionalReset(true, done)
 }
 
 // compute resets engines, queues and TLBs; memory is kept.
@@ -148,6 +147,9 @@ func (d *Device) functionReset(done sim.Call) {
 		d.e.After(0, done)
 	}
 	all := func(done sim.Call) { d.queues.Halt(-1, done) }
+	if s := d.faults.Hit(fault.ResetHang, domainFunction, 0); s != nil && s.Duration == 0 {
+		finish = func() { d.resets.domain, d.resets.stuck = domainFunction, true }
+	}
 	d.resets.begin(domainFunction, finish, all, d.engines.haltCores, d.engines.haltDMA, d.mmu.Halt)
 }
 

@@ -40,6 +40,7 @@ type Function struct {
 	resetting bool
 	onReset   func(done sim.Call)
 	resetDone sim.Handler
+	restarts  restarts
 	pending   func() bool
 	onPower   func(on bool)
 	onError   func(Error, Severity)
@@ -82,6 +83,10 @@ func NewFunction(e *sim.Engine, name string, c FunctionConfig, host hw.Host) *Fu
 		{regDevCtl, regDevCtl + 2, f.controlWritten},
 	}
 	f.resetDone = e.Register(name+" reset done", f.onResetDone)
+	f.restarts.init(f, name)
+	if up, ok := host.(interface{ SendError(Severity) }); ok {
+		f.onError = func(_ Error, s Severity) { up.SendError(s) }
+	}
 	f.linkUp = e.Register(name+" link returns", func(uint64) { f.host.(interface{ Up() }).Up() })
 	f.BAR(msixBAR, f.msix.barSize, false, f.serveMSIX)
 	f.declare(name)
