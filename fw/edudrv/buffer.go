@@ -14,6 +14,7 @@ import (
 type buffer struct {
 	d     *Device
 	pages *hw.Pages
+	jobs  int // copies that use it
 }
 
 // newBuffer allocates memory and maps it for the card.
@@ -29,7 +30,7 @@ func (d *Device) newBuffer(size uint64) (*fw.Object, error) {
 		d.bus.FreePages(p)
 		return nil, fmt.Errorf("%w: %w", err, unix.ENOMEM)
 	}
-	b := &buffer{d, p}
+	b := &buffer{d: d, pages: p}
 	o := d.NewObject(p.Size, b)
 	o.Private = b
 	return o, nil

@@ -27,7 +27,6 @@ type computer struct {
 	bus    hw.Bus         // what the driver gets; a test may put itself before it
 	driver *edudrv.Device // when it is bound
 	open   []*program     // what has been opened
-	log    []string       // the driver's messages
 }
 
 // newComputer puts one together. At the end of the test nothing may be left over.
@@ -110,6 +109,10 @@ func (p *program) close() {
 	if !p.file.Closed() {
 		require.NoError(p, p.file.Close())
 	}
+	p.unmap()
+}
+
+func (p *program) unmap() {
 	for _, a := range p.areas {
 		a.Unmap()
 	}

@@ -47,7 +47,7 @@ func copyBytes(f *fw.File, arg []byte) error {
 		return err
 	}
 	if t.src, t.from, err = span(f, a.Src, a.SrcOffset, a.Length); err != nil {
-		t.dst.Put()
+		release(t.dst)
 		return err
 	}
 	if t.from < t.to+t.left && t.to < t.from+t.left {
@@ -55,6 +55,7 @@ func copyBytes(f *fw.File, arg []byte) error {
 		return fmt.Errorf("EDU_COPY of overlapping ranges: %w", unix.EINVAL)
 	}
 	f.Kernel().Charge(hw.CostSubmit)
+	deviceOf(f).Trace("copy", f, t.from, t.to, t.left)
 	c.copies.AwaitRoom(maxPending)
 	j := c.copies.NewJob()
 	j.Private, j.TimeoutNS = t, lookNS
@@ -83,7 +84,7 @@ func syncs(f *fw.File, a *Copy) (in *fw.Fence, out *fw.Syncobj, err error) {
 	return in, out, err
 }
 
-// span returns a buffer with a reference and the bus address of a range of it.
+// span returns a buffer, held for a copy, and the bus address of a range of it.
 func span(f *fw.File, handle uint32, off, n uint64) (*fw.Object, uint64, error) {
 	o, err := f.Object(handle)
 	if err != nil {
@@ -93,5 +94,7 @@ func span(f *fw.File, handle uint32, off, n uint64) (*fw.Object, uint64, error) 
 		o.Put()
 		return nil, 0, fmt.Errorf("%d bytes at %d of a buffer of %d: %w", n, off, size, unix.EINVAL)
 	}
-	return o, o.Private.(*buffer).pages.Bus + off, nil
+	b := o.Private.(*buffer)
+	b.jobs++
+	return o, b.pages.Bus + off, nil
 }

@@ -22,8 +22,14 @@ type transfer struct {
 }
 
 func (t *transfer) put() {
-	t.dst.Put()
-	t.src.Put()
+	release(t.dst)
+	release(t.src)
+}
+
+// release ends a copy's use of a buffer.
+func release(o *fw.Object) {
+	o.Private.(*buffer).jobs--
+	o.Put()
 }
 
 // startScheduler makes the queue of copies. The card does one at a time.
@@ -119,6 +125,7 @@ func (d *Device) reset() {
 	d.log("edu %s: DMA stands still, resetting", d.Address)
 	d.Coredump(d.dump())
 	d.resets++
+	d.Trace("reset", nil, uint64(d.resets), 0, 0)
 	recovery := "WEDGED=none"
 	if err := d.bus.ResetFunction(); err != nil {
 		d.log("edu %s: %v", d.Address, err)

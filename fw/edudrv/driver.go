@@ -112,7 +112,6 @@ func (d *Device) Remove() {
 	d.Unplug()
 	d.endFactorial(0, unix.ENODEV)
 	d.stopDMA()
-	d.copies.End(unix.ENODEV)
 	d.Unbind()
 	d.Put()
 }

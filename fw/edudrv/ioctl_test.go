@@ -1,6 +1,7 @@
 package edudrv_test
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io/fs"
 	"math"
@@ -116,6 +117,63 @@ func TestManyFactorials(t *testing.T) {
 	})
 }
 
+// Each program gets its own value back, inverted.
+func TestManyLiveness(t *testing.T) {
+	c := newComputer(t)
+	c.run(func() {
+		require.NoError(t, c.probe())
+		var all []*sim.Proc
+		for i := range uint32(10) {
+			p := c.program()
+			all = append(all, c.engine.Go(fmt.Sprint("program ", i), func(*sim.Proc) {
+				for k := range uint32(10) {
+					a := edudrv.Liveness{Value: i<<16 | k}
+					must(p, edudrv.NrLiveness, &a)
+					assert.Equal(t, ^(i<<16 | k), a.Answer)
+				}
+			}))
+		}
+		for _, p := range all {
+			p.Join()
+		}
+	})
+}
+
+// Whatever bytes a program passes: no panic, no leak, no access beyond its buffers.
+func TestHostileIoctls(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		c := newComputer(t)
+		c.run(func() {
+			require.NoError(t, c.probe())
+			p := c.program()
+			p.buffer(8192)
+			p.syncobj()
+			small := rapid.OneOf(rapid.Uint64Range(0, 3), rapid.Uint64Range(4090, 8200), rapid.Uint64())
+			for range rapid.IntRange(1, 20).Draw(r, "calls") {
+				arg := make([]byte, rapid.IntRange(0, 64).Draw(r, "bytes"))
+				for i := 0; i+8 <= len(arg); i += 8 {
+					v := small.Draw(r, "word")
+					if rapid.Bool().Draw(r, "two halves") {
+						v = v<<32 | small.Draw(r, "half")&0xffffffff
+					}
+					binary.LittleEndian.PutUint64(arg[i:], v)
+				}
+				nr := rapid.Uint32Range(edudrv.NrIdentify, edudrv.NrCopy+1).Draw(r, "number")
+				if nr == edudrv.NrFactorial && len(arg) >= 16 {
+					binary.LittleEndian.PutUint64(arg[8:], uint64(c.bus.Now()+1e6)) // nobody waits for ever
+				}
+				at := p.memory.Map(arg)
+				_ = p.file.Ioctl(abi.Request(abi.IoctlRead|abi.IoctlWrite, nr, len(arg)), at)
+				p.memory.Unmap(at)
+			}
+			p.close()
+			assert.Empty(r, c.host.Faults())
+			c.bus.Sleep(5e9) // the longest factorial
+		})
+		c.end()
+	})
+}
+
 // Copies of any size and place by many programs, some chained by syncobjs, move
 // what they should and nothing else.
 func TestManyCopies(t *testing.T) {
@@ -146,6 +204,42 @@ func TestManyCopies(t *testing.T) {
 			}
 		})
 		c.end()
+	})
+}
+
+// A copy waits for another file's, although the card would be free before.
+func TestCopyWaitsForAnotherFile(t *testing.T) {
+	c := newComputer(t)
+	c.run(func() {
+		require.NoError(t, c.probe())
+		p := c.program()
+		q := &program{computer: c}
+		var err error
+		q.file, err = c.class.Open(0, &p.memory)
+		require.NoError(t, err)
+		x, _ := p.buffer(1 << 20)
+		y := edudrv.BOCreate{Size: 8192}
+		require.NoError(t, ioctlIn(q, &p.memory, edudrv.NrBOCreate, &y))
+		first := p.syncobj()
+		long := edudrv.Copy{Dst: x, Src: x, DstOffset: 1 << 19, Length: 1 << 19}
+		must(p, edudrv.NrCopy, &long)
+		long.OutSync = first
+		must(p, edudrv.NrCopy, &long)
+		shared := abi.SyncobjHandle{Handle: first}
+		must(p, abi.NrSyncobjHandleToFD, &shared)
+		require.NoError(t, ioctlIn(q, &p.memory, abi.NrSyncobjFDToHandle, &shared))
+		var done abi.SyncobjCreate
+		require.NoError(t, ioctlIn(q, &p.memory, abi.NrSyncobjCreate, &done))
+		require.NoError(t, ioctlIn(q, &p.memory, edudrv.NrCopy,
+			&edudrv.Copy{Dst: y.Handle, Src: y.Handle, DstOffset: 4096, Length: 4096, InSync: shared.Handle, OutSync: done.Handle}))
+		for p.wait(first, 0) != nil {
+			before := c.card.Stats().Transfers
+			c.bus.Sleep(10_000)
+			assert.LessOrEqual(t, c.card.Stats().Transfers, before+4, "one copy at a time")
+		}
+		assert.EqualValues(t, 2*2*128, c.card.Stats().Transfers, "both long ones before the short one")
+		require.NoError(t, p.memory.CloseFD(shared.FD))
+		require.NoError(t, q.file.Close())
 	})
 }
 
@@ -244,8 +338,17 @@ func TestShow(t *testing.T) {
 		p := c.program()
 		x, _ := p.buffer(8192)
 		done := p.syncobj()
+		var traced []fw.Tracepoint
+		c.class.OnTrace(func(e fw.Tracepoint) { traced = append(traced, e) })
 		must(p, edudrv.NrCopy, &edudrv.Copy{Dst: x, Src: x, DstOffset: 4096, Length: 4096, OutSync: done})
+		assert.Contains(t, p.file.FDInfo(), "drm-active-host:\t8192\n")
 		require.NoError(t, p.wait(done, forever))
+		c.bus.Sleep(1000)
+		assert.Contains(t, p.file.FDInfo(), "drm-active-host:\t0\n")
+		require.Len(t, traced, 1)
+		assert.Equal(t, "copy", traced[0].Name)
+		assert.Equal(t, p.file.ID, traced[0].Client)
+		assert.EqualValues(t, 4096, traced[0].Args[2])
 		for name, want := range map[string]string{"vendor": "0x1234\n", "device": "0x11e8\n", "version": "1.0\n", "reset_count": "0\n"} {
 			assert.Equal(t, want, c.text(c.class.Sys, "class/accel/accel0/device/"+name))
 		}

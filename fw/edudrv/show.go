@@ -39,14 +39,17 @@ func (d *Device) dump() (b []byte) {
 // fdInfo says what a client uses (drm-usage-stats).
 func fdInfo(f *fw.File, w io.Writer) {
 	fmt.Fprintf(w, "drm-engine-dma:\t%d ns\n", f.Private.(*client).busyNS)
-	var total, shared int64
+	var total, shared, active int64
 	f.Objects(func(o *fw.Object, also bool) {
 		total += o.Size
 		if also {
 			shared += o.Size
 		}
+		if o.Private.(*buffer).jobs > 0 {
+			active += o.Size
+		}
 	})
-	fmt.Fprintf(w, "drm-total-host:\t%d\ndrm-shared-host:\t%d\ndrm-resident-host:\t%d\n", total, shared, total)
+	fmt.Fprintf(w, "drm-total-host:\t%d\ndrm-shared-host:\t%d\ndrm-resident-host:\t%d\ndrm-active-host:\t%d\n", total, shared, total, active)
 }
 
 // Leaks returns an error for what is still held with no file open. It is for tests.
