@@ -80,6 +80,7 @@ func New(e *sim.Engine, cfg Config, link pcie.Config, host hw.Host) *Card {
 		Class: 0x00ff00, Vectors: 1, Link: link}, host)
 	c.BAR(0, BARSize, false, c.access)
 	c.OnReset(c.functionReset)
+	c.Pending(func() bool { return c.outstanding && c.transfer.Op == hw.Read })
 	c.factorialEnd = e.NewTimer("edu factorial", func(uint64) { c.endFactorial() })
 	c.dmaStart = e.NewTimer("edu DMA starts", func(uint64) { c.startTransfer() })
 	c.dmaEnd = e.Register("edu DMA ends", func(uint64) { c.transferDone() })

@@ -360,6 +360,30 @@ func TestReset(t *testing.T) {
 	})
 }
 
+// Power that goes and comes back leaves the card as new, whatever it was at.
+func TestPowerCycle(t *testing.T) {
+	within(t, edu.DefaultConfig(), func(b *bench) {
+		d, err := b.bus.AllocDMA(4096)
+		require.NoError(t, err)
+		for i := range int64(20) {
+			b.write(4, 1)
+			b.write(8, 1_000_000)
+			b.bus.Write64(0, 0x80, d.Addr)
+			b.bus.Write64(0, 0x88, edu.Buffer)
+			b.bus.Write64(0, 0x90, 4096)
+			b.write(0x98, 1)
+			b.bus.Sleep(200 * i)
+			require.NoError(t, b.bus.SetPower(hw.D3cold))
+			assert.EqualValues(t, 0xffffffff, b.read(4))
+			require.NoError(t, b.bus.SetPower(hw.D0))
+			for _, off := range []uint64{4, 8, 0x20, 0x24, 0x80, 0x98} {
+				assert.Zero(t, b.read(off), "%#x after %d ns", off, 200*i)
+			}
+		}
+		b.bus.FreeDMA(d)
+	})
+}
+
 // The link goes down under a transfer: it ends, and the card is idle.
 func TestLinkDown(t *testing.T) {
 	within(t, edu.DefaultConfig(), func(b *bench) {
@@ -370,6 +394,7 @@ func TestLinkDown(t *testing.T) {
 		b.bus.Write64(0, 0x90, 4096)
 		b.write(0x98, 1)
 		b.bus.Sleep(1500)
+		assert.Equal(t, b.link.ReadsPending(), b.ConfigRead(0x6a, 2)&0x20 != 0, "Transactions Pending")
 		b.link.Down()
 		assert.EqualValues(t, 0xffffffff, b.read(0x98))
 		b.bus.Sleep(100_000)
