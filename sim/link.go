@@ -27,8 +27,9 @@ type Link struct {
 	e       *Engine
 	c       LinkConfig
 	sources []linkSource
-	tick    Handler // the current grant has ended; the payload is its generation
-	choose  Handler // the end of an instant at which the link may take up work
+	ready   sourceSet // those with messages
+	tick    Handler   // the current grant has ended; the payload is its generation
+	choose  Handler   // the end of an instant at which the link may take up work
 
 	base     Time  // start of the busy period
 	sent     Bytes // in the busy period, up to the last grant's end
@@ -88,6 +89,7 @@ func (e *Engine) NewLink(name string, c LinkConfig) *Link {
 		}
 		l.sources = append(l.sources, linkSource{weight: Bytes(w) * c.Quantum})
 	}
+	l.ready = newSourceSet(len(l.sources))
 	l.tick = e.Register(name, l.onTick)
 	l.choose = e.Register(name+" arbiter", l.onChoose)
 	l.stats.BySource = make([]int64, len(l.sources))
@@ -107,6 +109,7 @@ func (l *Link) SendNotify(source int, bytes Bytes, sent, done Call) {
 	}
 	s := &l.sources[source]
 	s.queue.push(linkMessage{bytes, l.e.now, sent, done})
+	l.ready.add(source)
 	switch {
 	case !l.busy:
 		l.request()

@@ -107,6 +107,9 @@ func (l *Link) book(source int, n Bytes) {
 		return
 	}
 	ended := q.pop()
+	if q.len() == 0 {
+		l.ready.remove(source)
+	}
 	l.stats.Messages++
 	l.stats.Queued += int64(l.e.now - ended.asked)
 	l.notify(ended.onSent, l.e.now)
@@ -157,12 +160,9 @@ func (l *Link) waiting() bool {
 	if l.credit == 0 || l.sources[from].queue.len() == 0 {
 		from, l.credit = from+1, 0
 	}
-	for k := range l.sources {
-		i := (from + k) % len(l.sources)
-		if l.sources[i].queue.len() > 0 {
-			g.order = append(g.order, i)
-			g.round += l.sources[i].weight
-		}
+	g.order = l.ready.appendFrom(g.order, from)
+	for _, i := range g.order {
+		g.round += l.sources[i].weight
 	}
 	return len(g.order) > 0
 }
