@@ -53,7 +53,7 @@ var layers = []struct {
 	{"lab", []string{"sim", "hw", "hw/abi", "hw/kern", "hw/mem", "hw/pcie", "hw/core", "hw/npu", "hw/host", "mmu", "dma", "queue", "configs", "fw", "fw/npudrv", "fw/rt", "workload"}},
 	{"sweep", []string{"sim", "configs", "workload", "lab"}},
 	{"validate", []string{"sim", "hw", "hw/abi", "hw/mem", "hw/pcie", "hw/core", "hw/host", "mmu", "dma", "configs", "fw", "fw/rt", "lab"}},
-	{"cmd", []string{"sim", "hw/reg", "hw/abi", "hw/npu", "configs", "workload", "lab", "sweep", "validate", "mmu"}},
+	{"cmd", []string{"sim", "hw/reg", "hw/abi", "hw/npu", "configs", "workload", "lab", "sweep", "validate", "mmu", "fw/fwtest"}},
 	{"benchmarks", nil}, // tests only
 	{"docs", nil},       // likewise
 }

@@ -33,6 +33,7 @@ var references = []struct {
 	{"stats.md", writeStats},
 	{"workloads.md", writeWorkloads},
 	{"faults.md", writeFaults},
+	{"conformance.md", writeConformance},
 }
 
 func TestGenerated(t *testing.T) {

@@ -53,7 +53,8 @@ func (a *app) report(err error) {
 func (a *app) root() *cobra.Command {
 	root := a.group("presi", "run networks on a simulated accelerator",
 		a.runCommand(), a.sweepCommand(), a.configCommand(), a.workloadCommand(), a.latencyCommand(), a.regsCommand(),
-		a.memCommand(), a.pcieCommand(), a.iommuCommand(), a.arrayCommand(), a.gemmCommand(), a.validateCommand())
+		a.memCommand(), a.pcieCommand(), a.iommuCommand(), a.arrayCommand(), a.gemmCommand(), a.validateCommand(),
+		a.conformCommand())
 	root.Long = `presi runs networks, through a driver, on a simulated PCIe accelerator, and says
 how long they took and what bounded them.
 

@@ -28,7 +28,7 @@ var exits = []exit{
 	{errInput, 2, "a mistake in flags, a configuration, a workload or a sweep file"},
 	{errPoints, 3, "some points of a sweep, or rows of a batch, failed"},
 	{errInterrupted, 130, "interrupted; what was finished is printed"},
-	{errAny{}, 1, "the run failed, --verify found a layer outside its tolerance, or validate a target that is missed"},
+	{errAny{}, 1, "the run failed, --verify found a layer outside its tolerance, validate a target that is missed, or conform a statement that is not met"},
 }
 
 // errAny is like every error.

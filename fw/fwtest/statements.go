@@ -1,0 +1,111 @@
+package fwtest
+
+// Statements are what framework-compliant means: thirty statements, each with its
+// tests. docs/conformance.md is made from them.
+var Statements = []Statement{
+	{1, "a driver that claims accel with render or modeset is refused", []Test{
+		{"S01_RenderAndModesetAreRefused", WhiteBox, s01RenderAndModeset}}},
+	{2, "a probe that fails undoes everything; registration comes last", []Test{
+		{"S02_FailedBindLeavesNoNode", HostSide, s02FailedBind},
+		{"S02_EveryStepOfProbeUndoesItself", WhiteBox, s02EveryStep}}},
+	{3, "major 261, lowest free minor, class, type and debugfs directory", []Test{
+		{"S03_NodeIsShown", UAPI, s03NodeIsShown},
+		{"S03_LowestMinorIsUsedAgain", WhiteBox, s03Minors}}},
+	{4, "open: ENODEV without a device, EBUSY when exclusive", []Test{
+		{"S04_ExclusiveOpenIsBusy", UAPI, s04Exclusive},
+		{"S04_OpenTwiceAndWithoutIoctl", UAPI, s04OpenTwice},
+		{"S04_OpenAfterUnplug", HostSide, s04AfterUnplug},
+		{"S04_OpenBeforeRegister", WhiteBox, s04BeforeRegister}}},
+	{5, "a failed open leaves nothing; client ids never repeat", []Test{
+		{"S05_ClientIDsNeverRepeat", UAPI, s05ClientIDs},
+		{"S05_FailedOpenLeavesNothing", UAPI, s05ContextsRunOut},
+		{"S05_DriverFailsOpen", WhiteBox, s05DriverFailsOpen}}},
+	{6, "managed actions run in reverse at the last put", []Test{
+		{"S06_ManagedActionsRunInReverse", WhiteBox, s06Managed}}},
+	{7, "dispatch: ENOTTY for the type, EINVAL for the number, ENODEV when unplugged", []Test{
+		{"S07_WrongTypeAndNumber", UAPI, s07Dispatch},
+		{"S07_UnpluggedComesFirst", HostSide, s07Unplugged}}},
+	{8, "short structs are extended, tails ignored, bad pointers EFAULT, padding EINVAL", []Test{
+		{"S08_ShortStructIsZeroExtended", UAPI, s08Short},
+		{"S08_LongTailIsIgnored", UAPI, s08Long},
+		{"S08_BadPointers", UAPI, s08Pointers},
+		{"S08_PaddingAndUnknownFlags", UAPI, s08Padding}}},
+	{9, "master-only calls EACCES; SET_CLIENT_CAP and uncommon GET_CAP EOPNOTSUPP", []Test{
+		{"S09_MasterOnlyIsRefused", UAPI, s09Master},
+		{"S09_ClientCapabilities", UAPI, s09Caps}}},
+	{10, "VERSION's full lengths, CAP_PRIME, syncobjs as a feature", []Test{
+		{"S10_VersionTellsFullLengths", UAPI, s10Version},
+		{"S10_PrimeAndSyncobjCapabilities", UAPI, s10Caps},
+		{"S10_SyncobjWithoutSupport", WhiteBox, s10NoSyncobj}}},
+	{11, "ENOENT, ENOSPC, ENODEV, EIO; an interrupted call can be restarted", []Test{
+		{"S11_FailedLookUps", UAPI, s11LookUps},
+		{"S11_DeviceMemoryIsFull", UAPI, s11Full},
+		{"S11_RefusedCallChangesNothing", UAPI, s11Unchanged},
+		{"S11_LostDeviceIsEIO", HostSide, s11Wedged}}},
+	{12, "GET_UNIQUE and GET_MAGIC give an error", []Test{
+		{"S12_UniqueAndMagic", WhiteBox, s12Unique}}},
+	{13, "handles are non-zero and per file; GEM_CLOSE drops the handle only", []Test{
+		{"S13_HandlesArePerFile", UAPI, s13PerFile},
+		{"S13_JobKeepsClosedBuffer", UAPI, s13Job},
+		{"S13_MappingKeepsClosedBuffer", UAPI, s13Mapping},
+		{"S13_ThousandsOfHandles", UAPI, s13Many}}},
+	{14, "mmap offsets from 4 GiB; EINVAL, EACCES, ENODEV", []Test{
+		{"S14_MmapOffsets", UAPI, s14Offsets},
+		{"S14_MmapAfterUnplug", HostSide, s14Unplugged}}},
+	{15, "PRIME: one handle a file; an export outlives its exporter", []Test{
+		{"S15_ImportAgainIsTheSameHandle", UAPI, s15Again},
+		{"S15_ExportOutlivesItsExporter", UAPI, s15Outlives}}},
+	{16, "each file has an address space of its own", []Test{
+		{"S16_SameAddressOtherMemory", UAPI, s16Same},
+		{"S16_NoAccessAcrossFiles", UAPI, s16Across}}},
+	{17, "nothing can fail once a job is armed", []Test{
+		{"S17_RefusedSubmitArmsNothing", UAPI, s17Refused},
+		{"S17_AllocationsFailBeforeArming", WhiteBox, s17Allocations}}},
+	{18, "every fence is signalled in bounded time, with its error", []Test{
+		{"S18_SuccessAndTimeout", UAPI, s18Timeout},
+		{"S18_ErrorsOfJobs", UAPI, s18Errors},
+		{"S18_QueueDestroyedAndFileClosed", UAPI, s18Close},
+		{"S18_ForcedReset", HostSide, s18Reset},
+		{"S18_Unplug", HostSide, s18Unplug}}},
+	{19, "credits, order within a queue, dependencies across queues, close with jobs queued", []Test{
+		{"S19_FirstInFirstOut", UAPI, s19Order},
+		{"S19_DependenciesAcrossQueues", UAPI, s19Dependencies},
+		{"S19_FullQueueIsEAGAIN", UAPI, s19Full},
+		{"S19_CloseWithJobsQueued", UAPI, s19Close},
+		{"S19_CreditsAreRespected", WhiteBox, s19Credits}}},
+	{20, "a time-out asks for progress; only the guilty context fails", []Test{
+		{"S20_BystandersFinish", UAPI, s20Bystanders},
+		{"S20_ProgressIsNoHang", UAPI, s20Progress},
+		{"S20_GuiltyQueueIsRejected", UAPI, s20Guilty}}},
+	{21, "waits take absolute time; 0 polls; ETIME", []Test{
+		{"S21_WaitsAreAbsolute", UAPI, s21Waits},
+		{"S21_Timelines", UAPI, s21Timelines},
+		{"S21_Eventfds", UAPI, s21Eventfd}}},
+	{22, "hardware is touched within sections; remove starts with unplug and waits", []Test{
+		{"S22_MappingsAreTornDown", HostSide, s22Mappings},
+		{"S22_NoAccessAfterRemove", WhiteBox, s22NoAccess},
+		{"S22_UnplugWaitsForSections", WhiteBox, s22Sections}}},
+	{23, "after unplug: ENODEV in fences, descriptors close, a replug is a new device", []Test{
+		{"S23_FencesEndWithENODEV", HostSide, s23Fences},
+		{"S23_ReplugIsANewDevice", HostSide, s23Replug}}},
+	{24, "vectors with a fall-back; no DMA and no interrupt after remove", []Test{
+		{"S24_FewerVectors", WhiteBox, s24Vectors},
+		{"S24_QuietAfterRemove", WhiteBox, s24Quiet}}},
+	{25, "function-level reset with prepare and done; AER recovery", []Test{
+		{"S25_FunctionResetUnderLoad", HostSide, s25Reset},
+		{"S25_FatalErrorRecovers", HostSide, s25Fatal},
+		{"S25_NonFatalErrorNeedsNoReset", HostSide, s25NonFatal}}},
+	{26, "idle suspends, an ioctl resumes, balanced", []Test{
+		{"S26_IdleSuspendsAndIoctlResumes", UAPI, s26Suspend}}},
+	{27, "a reset is told: uevent, core dump, count, state", []Test{
+		{"S27_ResetIsTold", UAPI, s27Told}}},
+	{28, "fdinfo, exact to the byte", []Test{
+		{"S28_FDInfoIsExact", UAPI, s28FDInfo}}},
+	{29, "sysfs, debugfs and sensors are safe at any time; tracepoints", []Test{
+		{"S29_ReadEverythingMeanwhile", UAPI, s29Read},
+		{"S29_NothingAfterUnplug", HostSide, s29Gone},
+		{"S29_Tracepoints", WhiteBox, s29Trace}}},
+	{30, "the platform is readable and scales time-outs", []Test{
+		{"S30_PlatformIsReadable", UAPI, s30Platform},
+		{"S30_PlatformScalesTimeouts", WhiteBox, s30Scale}}},
+}
