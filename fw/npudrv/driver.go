@@ -37,10 +37,12 @@ type Device struct {
 	tables   *alloc.Ranges // device memory for page tables, visible in BAR2
 	contexts uint64        // device address of the context table
 	asids    []bool
+	spaces   []*space // of the contexts that are attached, by ASID
 	mmuLock  hw.Mutex // one invalidation at a time
 	invSeqno uint32
 
 	tableBytes uint64
+	generation uint32 // of what device memory holds: counts its losses
 
 	scrub scrubber
 
@@ -53,10 +55,12 @@ type Device struct {
 	faultLog uint32
 	faultSeq uint32 // free-running head of the fault ring
 
-	resets    abi.ResetInfo
-	resetLock hw.Mutex
-	mailLock  hw.Mutex
-	vectors   int
+	resets     abi.ResetInfo
+	recoveries recoveries
+	frozen     bool // between an error of the bus and its end
+	resetLock  hw.Mutex
+	mailLock   hw.Mutex
+	vectors    int
 }
 
 const (
@@ -87,7 +91,7 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 	}
 	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex(), mailLock: bus.NewMutex(), residency: bus.NewMutex()}
 	base.Private = d
-	for _, step := range []func() error{d.enable, d.identify, d.boot, d.resetCompute, d.initMemory, d.initScrubber, d.initFaults, d.initInterrupts, d.initRings, d.register} {
+	for _, step := range []func() error{d.enable, d.identify, d.boot, d.resetCompute, d.initMemory, d.initScrubber, d.initFaults, d.initInterrupts, d.initRings, d.handleErrors, d.register} {
 		if err := step(); err != nil {
 			d.Unbind()
 			d.Put()
@@ -214,7 +218,7 @@ func (d *Device) initMemory() error {
 		return unix.ENOSPC
 	}
 	d.contexts = at
-	d.asids = make([]bool, d.maxASID)
+	d.asids, d.spaces = make([]bool, d.maxASID), make([]*space, d.maxASID)
 	d.asids[0] = true // never valid
 	d.bus.WriteBAR(abi.BARMemory, at, make([]byte, n))
 	d.programMMU()
@@ -260,7 +264,7 @@ func (d *Device) initInterrupts() error {
 		}
 	}
 	d.vectors = n
-	d.write(regMask, abi.CauseFault|abi.CauseReset|abi.CauseMailbox|abi.CauseMemory|abi.CauseMgmt)
+	d.write(regMask, intrMask)
 	return nil
 }
 

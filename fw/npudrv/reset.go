@@ -65,19 +65,21 @@ func (d *Device) recover(r *ring, guilty *job) {
 		return
 	}
 	d.resets.EngineResets++
+	d.recoveries.queue++
 	d.hasReset()
 	r.restart(guilty, hung)
 }
 
-// recoverAll resets engines, queues and TLBs.
+// recoverAll resets engines, queues and TLBs; if that fails, the function.
 func (d *Device) recoverAll(guilty *job, hung error) {
 	for _, r := range d.rings {
 		r.sched.Stop()
 	}
 	if err := d.resetCompute(); err != nil {
-		d.wedge(err)
+		d.recoverFunction(guilty, err)
 		return
 	}
+	d.recoveries.compute++
 	d.hasReset()
 	for _, r := range d.rings {
 		r.restart(guilty, hung)
@@ -125,6 +127,11 @@ func (d *Device) reset(domain uint32) error {
 func (d *Device) resetCompute() error {
 	d.mmuLock.Lock()
 	defer d.mmuLock.Unlock()
+	return d.restart()
+}
+
+// restart is resetCompute with mmuLock held.
+func (d *Device) restart() error {
 	if err := d.reset(abi.ResetCompute); err != nil {
 		return err
 	}
@@ -172,6 +179,7 @@ func (d *Device) wedge(err error) {
 	d.log("presi %s: the device is lost: %v", d.Address, err)
 	d.bus.ConfigWrite(pciCommand, 2, commandMemory)
 	d.resets.State = resetWedged
+	d.recoveries.wedged++
 	d.resets.LastError = -int32(unix.EIO)
 	d.Uevent("change", "WEDGED=rebind,bus-reset")
 	for _, r := range d.rings {

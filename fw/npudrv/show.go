@@ -29,6 +29,7 @@ func (d *Device) register() error {
 	d.SysAttr("hwmon/hwmon0/temp1_input", value("%d\n", func() any { return d.telemetry().TemperatureMC }))
 	d.SysAttr("hwmon/hwmon0/power1_input", value("%d\n", func() any { return uint64(d.telemetry().PowerMW) * 1000 }))
 	d.DebugAttr("registers", fw.Attr{Show: func() ([]byte, error) { return d.dumpRegisters(nil), nil }})
+	d.DebugAttr("recovery", fw.Attr{Show: d.showRecovery})
 	d.DebugAttr("rings", fw.Attr{Show: d.showRings})
 	d.DebugAttr("reset", fw.Attr{Store: func([]byte) error { return d.forceReset() }})
 	return nil

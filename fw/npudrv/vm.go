@@ -41,6 +41,8 @@ type table struct {
 	at       uint64 // device address
 	entries  [entryCount]uint64
 	children [entryCount]*table
+	// generation is that of device memory when it was written whole.
+	generation uint32
 }
 
 func (d *Device) newSpace() (*space, error) {
@@ -61,6 +63,7 @@ func (d *Device) newSpace() (*space, error) {
 		return nil, err
 	}
 	s.root = root
+	d.spaces[s.asid] = s
 	s.setContext(&abi.Context{Valid: true, Mode: abi.ModeSv48, Root: root.at | abi.DeviceBit})
 	return s, nil
 }
@@ -74,6 +77,7 @@ func (s *space) setContext(c *abi.Context) {
 // detach takes the context from the device: nothing reaches memory by it any
 // more. A device that is gone needs no telling.
 func (s *space) detach() {
+	s.d.spaces[s.asid] = nil
 	if s.d.Enter() {
 		s.setContext(&abi.Context{})
 		s.d.invalidate(s.asid, 0, 0)
@@ -92,8 +96,9 @@ func (d *Device) newTable() (*table, error) {
 	if !ok {
 		return nil, fmt.Errorf("device memory for page tables: %w", unix.ENOSPC)
 	}
+	t := &table{at: at, generation: d.generation}
 	d.bus.WriteBAR(abi.BARMemory, at, make([]byte, pageSize))
-	return &table{at: at}, nil
+	return t, nil
 }
 
 func (d *Device) freeTables(t *table) {
@@ -248,9 +253,14 @@ func (s *space) set(va uint64, level, count int, entry func(i int) uint64) error
 // write stores entries in the shadow and, in one go, in device memory.
 func (s *space) write(t *table, first, count int, entry func(i int) uint64) {
 	p := make([]byte, 8*count)
+	lost := t.generation != s.d.generation // what came before the write did not arrive
 	for i := range count {
 		t.entries[first+i] = entry(i)
 		binary.LittleEndian.PutUint64(p[8*i:], t.entries[first+i])
+	}
+	if lost {
+		s.d.restoreTable(t)
+		return
 	}
 	s.d.bus.WriteBAR(abi.BARMemory, t.at+uint64(first)*8, p)
 }

@@ -1,0 +1,131 @@
+package npudrv
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// recoveries counts what each step of the recovery ladder has achieved.
+type recoveries struct {
+	queue, compute, function, slot, wedged uint32
+	corrected, nonfatal, fatal             uint32 // errors that the bus reported
+}
+
+// recoverFunction is the last step before the device is given up: a function-level
+// reset. Device memory is lost, so contexts that had buffers there are killed; the
+// others go on with what had not reached the hardware.
+func (d *Device) recoverFunction(guilty *job, why error) {
+	d.log("presi %s: %v: function-level reset", d.Address, why)
+	d.mmuLock.Lock()
+	err := d.bus.ResetFunction()
+	if err == nil {
+		err = d.bringUp()
+	}
+	d.mmuLock.Unlock()
+	if err != nil {
+		d.wedge(fmt.Errorf("%w; after a function-level reset: %w", why, err))
+		return
+	}
+	d.recoveries.function++
+	d.hasReset()
+	d.restartLost(guilty, why)
+}
+
+// intrMask is the causes that interrupt.
+const intrMask = abi.CauseFault | abi.CauseReset | abi.CauseMailbox | abi.CauseMemory | abi.CauseMgmt
+
+// bringUp programs a device that is as after power-on, but for its rings: boot,
+// page tables and contexts from their shadows, fault ring, interrupts. The caller
+// holds mmuLock.
+func (d *Device) bringUp() error {
+	if id := d.read(regID); id != abi.DeviceID<<16|abi.VendorID {
+		return fmt.Errorf("registers answer %08x: %w", id, unix.EIO)
+	}
+	if err := d.boot(); err != nil {
+		return err
+	}
+	d.generation++ // from here on writes to device memory arrive
+	if err := d.restart(); err != nil {
+		return err
+	}
+	d.restoreTables()
+	d.write(regMask, intrMask)
+	return nil
+}
+
+// restoreTables writes context table and page tables again.
+func (d *Device) restoreTables() {
+	d.bus.WriteBAR(abi.BARMemory, d.contexts, make([]byte, d.contextBytes()))
+	for _, s := range d.spaces {
+		if s != nil {
+			d.restoreTable(s.root)
+			s.setContext(&abi.Context{Valid: true, Mode: abi.ModeSv48, Root: s.root.at | abi.DeviceBit})
+		}
+	}
+}
+
+func (d *Device) restoreTable(t *table) {
+	for _, child := range t.children {
+		if child != nil {
+			d.restoreTable(child)
+		}
+	}
+	t.generation = d.generation
+	p := make([]byte, pageSize)
+	for i, e := range t.entries {
+		binary.LittleEndian.PutUint64(p[8*i:], e)
+	}
+	d.bus.WriteBAR(abi.BARMemory, t.at, p)
+}
+
+// restartLost enables the rings of a device that has lost its memory. What was on
+// the hardware has failed.
+func (d *Device) restartLost(guilty *job, why error) {
+	for _, f := range d.Files() {
+		if c, ok := f.Private.(*client); ok && c.hadMemory() {
+			for _, q := range c.queues {
+				if q != nil {
+					q.entity.Kill(unix.ECANCELED)
+				}
+			}
+		}
+	}
+	for _, r := range d.rings {
+		r.reap()
+		flying := r.flying
+		r.flying = nil
+		r.start()
+		for _, j := range flying {
+			if j == guilty {
+				j.queue.guilty = true
+				j.queue.entity.Kill(unix.ECANCELED)
+				j.hardware.Signal(why)
+				continue
+			}
+			j.hardware.Signal(fmt.Errorf("job %d was ended by a reset that was not its own: %w", j.seqno, unix.EIO))
+		}
+		r.sched.Start()
+	}
+}
+
+// hadMemory reports whether a context has buffers in device memory.
+func (c *client) hadMemory() bool {
+	for o := range c.mapped {
+		if o.Private.(*bo).pages == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// showRecovery is debugfs's recovery: the ladder's steps that succeeded, and the
+// errors of the bus.
+func (d *Device) showRecovery() ([]byte, error) {
+	x := &d.recoveries
+	return fmt.Appendf(nil, "queue %d\ncompute %d\nfunction %d\nslot %d\nwedged %d\ncorrected %d\nnonfatal %d\nfatal %d\n",
+		x.queue, x.compute, x.function, x.slot, x.wedged, x.corrected, x.nonfatal, x.fatal), nil
+}
