@@ -7,6 +7,7 @@ import (
 
 	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/hw/fault"
+	"github.com/presi-sim/presi/hw/kern"
 )
 
 // System is a computer with one accelerator and its driver, as the portable tests
@@ -59,7 +60,7 @@ func InProcess(opts ...Option) Opener {
 }
 
 func newInProcess(t TB, opts ...Option) *inProcess {
-	s := &inProcess{Device: NewDevice(t, append([]Option{Unbound()}, opts...)...)}
+	s := &inProcess{Device: NewDevice(t, append([]Option{Unbound(), Pool(kern.NewPool(1))}, opts...)...)}
 	s.Class.OnUevent(func(e fw.Uevent) { s.events = append(s.events, e) })
 	s.Run(func() { require.NoError(t, s.Probe()) })
 	return s
