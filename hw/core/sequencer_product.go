@@ -30,8 +30,6 @@ type outTile struct {
 	geom       patch
 	y, x       int64 // first row and column of the input, may be negative
 	slot       int64
-	lastLoad   uint64
-	lastStore  uint64
 	lastResult uint64
 }
 

@@ -22,7 +22,7 @@ func TestUnits(t *testing.T) {
 		{1, 10, 9, 7, abi.WeightStationary, 6 * 10},
 		{2, 10, 9, 7, abi.WeightStationary, 3 * 10},
 		{4, 10, 9, 7, abi.WeightStationary, 3 * 5}, // two halves of the folds, and of the rows
-		{2, 100, 4, 6, abi.WeightStationary, 50},    // halves of the rows
+		{2, 100, 4, 6, abi.WeightStationary, 50},   // halves of the rows
 		{4, 100, 4, 12, abi.WeightStationary, 50},
 		{4, 2, 9, 7, abi.WeightStationary, 4 + 2}, // loading four rows of weights is longer
 		{4, 4, 100, 6, abi.InputStationary, 7 * 6},

@@ -163,9 +163,6 @@ func paramNames() string {
 	return strings.Join(names, ", ")
 }
 
-// maxClocks bounds a timing parameter; sums of them fit a scheduler's key.
-const maxClocks = 1 << 18
-
 // validate finds what no device can be: each rule names the key to change.
 func (t *timing) validate(c Config, d *device) (faults []error) {
 	bad := func(key string, found any, want string, args ...any) {
