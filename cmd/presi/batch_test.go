@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -161,4 +162,15 @@ func TestValidate(t *testing.T) {
 		}
 	}
 	assert.Equal(t, 2, in(t, "validate --refs none").code)
+}
+
+// A long measurement ends soon after it is interrupted, alone and as a row.
+func TestMemIsInterrupted(t *testing.T) {
+	long := write(t, "long.csv", "device,map,pattern,mode,n\nDDR4_2400U,robabgracoch,rand_rd,sat,100000000\n")
+	for _, line := range []string{"mem -n 100000000", "mem --batch " + long} {
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		got := presi(ctx, strings.Fields(line)...)
+		cancel()
+		assert.Equal(t, call{err: "presi: interrupted\n", code: 130}, got, line)
+	}
 }

@@ -58,7 +58,10 @@ func (a *app) mem(c *cobra.Command, f *memFlags) error {
 	for i, v := range memColumns {
 		values[v.name] = f.values[i]
 	}
-	result, err := batch.DRAM.One("--", values)
+	result, err := batch.DRAM.One(c.Context(), "--", values)
+	if c.Context().Err() != nil {
+		return errInterrupted
+	}
 	if err != nil {
 		return input(err)
 	}

@@ -20,10 +20,19 @@ type Measurement struct {
 // maxReplay bounds the transactions of one replay.
 const maxReplay = 100_000_000
 
+// ErrStopped is the error of a replay that was told to stop.
+var ErrStopped = errors.New("replay: stopped before its end")
+
 // Replay drives n transactions of a pattern through the controllers of a
 // configuration, with no engine between, and measures them. Errors name what
 // is wrong with the arguments.
 func Replay(cfg Config, pattern, mode string, n int64) (Measurement, error) {
+	return ReplayUntil(func() bool { return false }, cfg, pattern, mode, n)
+}
+
+// ReplayUntil is Replay that asks now and then whether to stop; then its error
+// is ErrStopped.
+func ReplayUntil(stop func() bool, cfg Config, pattern, mode string, n int64) (Measurement, error) {
 	p, err := ParsePattern(pattern)
 	md, err2 := ParseMode(mode)
 	faults := append(cfg.Validate(), err, err2)
@@ -38,7 +47,9 @@ func Replay(cfg Config, pattern, mode string, n int64) (Measurement, error) {
 	if bits.OnesCount64(r.amap.channels) != 1 {
 		return Measurement{}, fmt.Errorf("dram.channels: patterns are defined for a power of two of channels, not %d", r.amap.channels)
 	}
-	r.run()
+	if !r.run(stop) {
+		return Measurement{}, ErrStopped
+	}
 	return r.measure(), nil
 }
 
@@ -113,11 +124,18 @@ func (c *channel) bring(t int64) {
 	c.advance(t)
 }
 
-// run offers all transactions and lets the channels finish.
-func (r *replay) run() {
+// stopPeriod is how many transactions pass between two questions whether to stop.
+const stopPeriod = 1 << 14
+
+// run offers all transactions and lets the channels finish. It reports whether
+// it came to the end.
+func (r *replay) run(stop func() bool) bool {
 	perTick := len(r.chans) << r.dev.rank[0]
 	t, taken := int64(1), 0
 	for i := int64(0); i < r.n; {
+		if i%stopPeriod == 0 && stop() {
+			return false
+		}
 		channel, at := r.src.next(i)
 		c := r.chans[channel]
 		dueIn, due := r.due(i)
@@ -153,6 +171,7 @@ func (r *replay) run() {
 			c.step(c.next)
 		}
 	}
+	return true
 }
 
 // waitForRoom advances until a buffer has room and returns the tick after.

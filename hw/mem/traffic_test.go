@@ -77,3 +77,12 @@ func TestReplayIsRepeatable(t *testing.T) {
 		assert.Equal(t, a, b)
 	}
 }
+
+// A replay that is told to stop ends at its next question, with nothing measured.
+func TestReplayStops(t *testing.T) {
+	asked := 0
+	m, err := ReplayUntil(func() bool { asked++; return asked == 3 }, Config{Device: "DDR4_2400U"}, "rand_rd", "sat", maxReplay/10)
+	require.ErrorIs(t, err, ErrStopped)
+	require.Zero(t, m)
+	require.Equal(t, 3, asked)
+}

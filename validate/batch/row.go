@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -15,7 +16,8 @@ type Row struct {
 	Line   int // in the file
 	Number int // from 1, without the header
 
-	prefix string // of columns in messages, when there is no file
+	ctx    context.Context // that ends what measures it; nil: nothing does
+	prefix string          // of columns in messages, when there is no file
 	fields []string
 	at     map[string]int
 	faults []error
@@ -23,6 +25,9 @@ type Row struct {
 
 // Err returns everything that is wrong with the row, nil if nothing is.
 func (r *Row) Err() error { return errors.Join(r.faults...) }
+
+// stopped says that what measures the row may end without a result.
+func (r *Row) stopped() bool { return r.ctx != nil && r.ctx.Err() != nil }
 
 func (r *Row) errorf(format string, args ...any) error {
 	if r.File == "" {

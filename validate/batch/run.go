@@ -27,7 +27,7 @@ func (k *Kind) Run(ctx context.Context, file string, in io.Reader, out io.Writer
 	}
 	enc := json.NewEncoder(out)
 	enc.SetEscapeHTML(false)
-	err = Ordered(ctx, len(rows), workers, func(i int) any { return k.row(rows[i]) }, func(i int, line any) error {
+	err = Ordered(ctx, len(rows), workers, func(i int) any { return k.row(ctx, rows[i]) }, func(i int, line any) error {
 		if e := rows[i].Err(); e != nil {
 			failed = append(failed, e)
 			line = rowError{rows[i].Number, e.Error()}
@@ -39,8 +39,8 @@ func (k *Kind) Run(ctx context.Context, file string, in io.Reader, out io.Writer
 
 // One measures a row of values that are no file's. In messages a column's name
 // has prefix in front.
-func (k *Kind) One(prefix string, values map[string]string) (any, error) {
-	r := &Row{prefix: prefix, at: map[string]int{}}
+func (k *Kind) One(ctx context.Context, prefix string, values map[string]string) (any, error) {
+	r := &Row{ctx: ctx, prefix: prefix, at: map[string]int{}}
 	for _, c := range k.Columns {
 		if v, ok := values[c.Name]; ok {
 			r.at[c.Name] = len(r.fields)
@@ -68,7 +68,8 @@ type rowError struct {
 	Error string `json:"error"`
 }
 
-func (k *Kind) row(r *Row) any {
+func (k *Kind) row(ctx context.Context, r *Row) any {
+	r.ctx = ctx
 	if r.Err() != nil {
 		return nil
 	}
