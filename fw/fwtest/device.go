@@ -46,6 +46,7 @@ type Device struct {
 	// Driver is the bound driver; nil with Unbound, and after Remove.
 	Driver *npudrv.Device
 
+	broken   func(hw.Bus) hw.Bus
 	log      []string
 	minor    int // of the driver bound last
 	programs []*Program
@@ -57,6 +58,7 @@ type options struct {
 	pool    *kern.Pool
 	seed    uint64
 	unbound bool
+	broken  func(hw.Bus) hw.Bus
 }
 
 // Option changes what NewDevice builds.
@@ -79,6 +81,10 @@ func Seed(n uint64) Option { return func(o *options) { o.seed = n } }
 // Unbound leaves the driver out: the test calls Probe, or drives the bus itself.
 func Unbound() Option { return func(o *options) { o.unbound = true } }
 
+// Broken puts a layer between the driver and its bus: what a driver does wrong
+// can be had without one.
+func Broken(fn func(hw.Bus) hw.Bus) Option { return func(o *options) { o.broken = fn } }
+
 // NewDevice builds a computer, binds the driver and registers the clean-up.
 func NewDevice(t TB, opts ...Option) *Device {
 	t.Helper()
@@ -92,7 +98,7 @@ func NewDevice(t TB, opts ...Option) *Device {
 		fn(cfg)
 	}
 	e := sim.New(o.seed)
-	d := &Device{T: t, Engine: e, Link: pcie.New(e, "pcie", cfg.PCIe, cfg.Config.Weights())}
+	d := &Device{T: t, Engine: e, broken: o.broken, Link: pcie.New(e, "pcie", cfg.PCIe, cfg.Config.Weights())}
 	d.Host = host.New(e, cfg.Host, cfg.IOMMU, d.Link)
 	d.NPU = npu.New(e, cfg.Config, d.Link, o.pool)
 	d.Link.SetFunction(d.NPU.Function())
@@ -110,6 +116,9 @@ func (d *Device) Probe() error { return d.ProbeOn(d.Bus) }
 
 // ProbeOn is Probe on another bus, which stands before Bus.
 func (d *Device) ProbeOn(bus hw.Bus) error {
+	if d.broken != nil {
+		bus = d.broken(bus)
+	}
 	drv, err := npudrv.Probe(d.Class, bus, func(format string, args ...any) {
 		d.log = append(d.log, fmt.Sprintf("%12d ns  ", d.Engine.Now().Nanoseconds())+fmt.Sprintf(format, args...))
 	})

@@ -14,8 +14,6 @@ import (
 // unmet are the tests that the reference driver fails, and why. Each is held to
 // fail, so that the list shrinks with the first that passes.
 var unmet = map[string]string{
-	"S25_FunctionResetUnderLoad":      "the bus has no way to tell a bound driver of a reset",
-	"S25_FatalErrorRecovers":          "the host does not act on errors that the function logs",
 	"S26_IdleSuspendsAndIoctlResumes": "the driver does not suspend",
 }
 

@@ -114,7 +114,4 @@ func (s *inProcess) Spawn(fn func()) func() { return s.Go("thread of the test", 
 
 func (s *inProcess) Inject(f fault.Spec) (Armed, error) { return s.NPU.Inject(f) }
 
-// ResetDevice implements System.
-func (s *inProcess) ResetDevice() error {
-	return s.Class.Sys.Store("class/accel/accel0/device/reset", []byte("1"))
-}
+func (s *inProcess) ResetDevice() error { return s.Host.Bus().ResetDevice() }
