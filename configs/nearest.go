@@ -32,6 +32,9 @@ func unknown(root, t reflect.Type, path, name string) (msg, meant string) {
 	return "no such key; " + where + strings.Join(names, ", "), ""
 }
 
+// Nearest returns the name that was probably meant by what was written, "" if none is like it.
+func Nearest(got string, names []string) string { return nearest(got, names) }
+
 // nearest returns the name that is most like what was written, the first of
 // equals; none if all are too far off for a slip of the hand.
 func nearest(got string, names []string) string {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"github.com/presi-sim/presi/hw/core"
+	"github.com/presi-sim/presi/validate/refs"
 )
 
 // run runs a batch and returns its lines and the errors of its rows.
@@ -97,6 +99,31 @@ func TestBadHeaders(t *testing.T) {
 	}
 	_, failed := run(t, &PCIe, "\ufeffgen , lanes,mps,mrrs,rcb,rcb_chunks,size_B,colour\r\n gen3,x8,256,512,64,0,64,red\r\n", 1)
 	require.Empty(t, failed, "other columns, spaces, a byte order mark and Windows line ends are fine")
+}
+
+// A misspelt column that may be left out is not silently left out; what the
+// reference's own table has besides, and notes, are no misspellings.
+func TestMisspeltColumns(t *testing.T) {
+	const needed = "gen,lanes,mps,mrrs,rcb,rcb_chunks,size_B"
+	read := func(k *Kind, header string) error {
+		_, err := k.Read("points.csv", strings.NewReader(header+"\n"))
+		return err
+	}
+	for name, want := range map[string]string{"tag": "tags", "Tags": "tags", "tgas": "tags", "rtt": "rtt_ns", "rtt_us": "rtt_ns", "rttns": "rtt_ns"} {
+		require.EqualError(t, read(&PCIe, needed+","+name), fmt.Sprintf("points.csv:1: no such column: %q; did you mean %s?", name, want))
+	}
+	require.NoError(t, read(&PCIe, needed+",note,host,tags,tag"), "tags is there: tag is something else")
+	require.EqualError(t, read(Array(BareArray), "M,K,N,dataflw"), `points.csv:1: no such column: "dataflw"; did you mean dataflow?`)
+
+	files, err := refs.In("")
+	require.NoError(t, err)
+	text, err := files.Read("pcie/pcie_model.csv")
+	require.NoError(t, err)
+	header, _, _ := strings.Cut(string(text), "\n")
+	require.NoError(t, read(&PCIe, header))
+	for _, name := range strings.Split(strings.TrimSpace(header), ",") {
+		require.True(t, PCIe.knows(name) || slices.Contains(PCIe.Ignored, name), name)
+	}
 }
 
 // A line that is no CSV is one bad row; those after it run.

@@ -23,6 +23,8 @@ var PCIe = Kind{
 			{Name: "tags", Optional: true, Doc: "reads outstanding; unlimited if not given"},
 			{Name: "rtt_ns", Optional: true, Doc: "round trip of one read request alone"},
 		},
+		Ignored: []string{"addr_bits", "raw_Gbps", "tlp_Gbps", "wr_Gbps", "wr_Mtps", "rd_Gbps", "rd_Mtps",
+			"rdwr_each_Gbps", "rdwr_Mtps", "wr_wire_B", "rd_tx_wire_B", "rd_rx_wire_B"},
 		AnyOther: true,
 	},
 	Measure: func(r *Row) any {

@@ -10,6 +10,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/presi-sim/presi/configs"
 )
 
 // Column is one column of a batch.
@@ -24,7 +26,8 @@ type Header struct {
 	Columns []Column
 	// Ignored are columns of reference files that say nothing here.
 	Ignored []string
-	// AnyOther ignores whatever else there is.
+	// AnyOther ignores whatever else there is, save what looks like an optional
+	// column that is not there.
 	AnyOther bool
 }
 
@@ -88,7 +91,10 @@ func (h *Header) check(file string, names []string) error {
 		switch {
 		case slices.Contains(names[:i], n):
 			bad("column %s is there twice", n)
-		case !h.knows(n) && !h.AnyOther && !slices.Contains(h.Ignored, n):
+		case h.knows(n) || slices.Contains(h.Ignored, n):
+		case h.meant(n, names) != "":
+			bad("no such column: %q; did you mean %s?", n, h.meant(n, names))
+		case !h.AnyOther:
 			bad("no such column: %q; there are %s", n, h.list())
 		}
 	}
@@ -98,6 +104,26 @@ func (h *Header) check(file string, names []string) error {
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// meant returns the column that was probably meant by a name that is none: one
+// that may be left out, is not there, and is like it or begins with it.
+func (h *Header) meant(name string, names []string) string {
+	var absent []string
+	for _, c := range h.Columns {
+		if c.Optional && !slices.Contains(names, c.Name) {
+			absent = append(absent, c.Name)
+		}
+	}
+	if near := configs.Nearest(name, absent); near != "" {
+		return near
+	}
+	for _, c := range absent {
+		if strings.HasPrefix(c, strings.ToLower(name)+"_") {
+			return c
+		}
+	}
+	return ""
 }
 
 func (h *Header) knows(name string) bool {
