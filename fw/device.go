@@ -93,6 +93,8 @@ type Device struct {
 	offsets    offsets
 	dump       string // in sysfs, the core dump that can be read
 	dumpAt     int64
+	power      *power // nil: none
+	woken      hw.WaitQueue
 }
 
 // NewDevice returns a device of a driver, not yet visible.
@@ -154,8 +156,22 @@ func (d *Device) Unplug() {
 	}
 }
 
-// Enter begins a section that touches hardware; false when the device is gone.
+// Enter begins a section that touches hardware, and wakes the device for it; false
+// when it is gone.
 func (d *Device) Enter() bool {
+	if d.unplugged {
+		return false
+	}
+	d.PowerGet()
+	if !d.hold() {
+		d.PowerPut()
+		return false
+	}
+	return true
+}
+
+// hold begins a section that touches no hardware but must not outlive the device.
+func (d *Device) hold() bool {
 	if d.unplugged {
 		return false
 	}
@@ -163,11 +179,17 @@ func (d *Device) Enter() bool {
 	return true
 }
 
-// Exit ends a section.
-func (d *Device) Exit() {
-	if d.inside--; d.inside == 0 && d.unplugged {
+// drop ends what hold has begun.
+func (d *Device) drop() {
+	if d.inside--; d.inside == 0 && (d.unplugged || d.power != nil && d.power.asleep) {
 		d.quiet.WakeAll()
 	}
+}
+
+// Exit ends a section.
+func (d *Device) Exit() {
+	d.drop()
+	d.PowerPut()
 }
 
 // Unplugged reports whether Unplug has begun.

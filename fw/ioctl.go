@@ -21,6 +21,7 @@ func (f *File) Ioctl(request uint32, arg uint64) error {
 	defer f.end()
 	d := f.Dev
 	d.kernel.Charge(hw.CostIoctl)
+	d.awaitSystem()
 	if d.unplugged {
 		return errnof(unix.ENODEV, "ioctl on %s", d.driver.Name)
 	}
@@ -42,7 +43,9 @@ func (f *File) Ioctl(request uint32, arg uint64) error {
 		in = size
 	}
 	clear(buf[in:])
+	d.PowerGet()
 	err := entry.Fn(f, buf[:entry.Size])
+	d.PowerPut()
 	if request>>30&abi.IoctlRead != 0 {
 		if fault := f.user.CopyOut(arg, buf[:size]); fault != nil {
 			return fault

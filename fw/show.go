@@ -36,6 +36,7 @@ func (d *Device) publish() {
 	c.Sys.Add(d.sysPath()+"/uevent", Text("MAJOR=%d\nMINOR=%d\nDEVNAME=accel/accel%d\nDEVTYPE=accel_minor\n", Major, d.Minor, d.Minor))
 	c.Debug.Add(d.debugPath()+"/name", Text("%s dev=%s unique=%s\n", d.driver.Name, d.Address, d.Address))
 	c.Debug.Add(d.debugPath()+"/clients", Attr{Show: d.showClients})
+	d.publishPower()
 	d.Uevent("add")
 }
 
@@ -57,24 +58,25 @@ func (d *Device) DebugAttr(name string, a Attr) {
 	d.class.Debug.Add(d.debugPath()+"/"+name, d.guarded(a))
 }
 
-// guarded is an attribute that touches no device that is gone.
+// guarded is an attribute of a device that is not gone. It does not wake the device:
+// one that needs the hardware says EBUSY unless EnterActive, or enters itself.
 func (d *Device) guarded(a Attr) Attr {
 	show, store := a.Show, a.Store
 	if show != nil {
 		a.Show = func() ([]byte, error) {
-			if !d.Enter() {
+			if !d.hold() {
 				return nil, unix.ENODEV
 			}
-			defer d.Exit()
+			defer d.drop()
 			return show()
 		}
 	}
 	if store != nil {
 		a.Store = func(text []byte) error {
-			if !d.Enter() {
+			if !d.hold() {
 				return unix.ENODEV
 			}
-			defer d.Exit()
+			defer d.drop()
 			return store(text)
 		}
 	}

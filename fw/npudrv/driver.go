@@ -58,6 +58,7 @@ type Device struct {
 	resets     abi.ResetInfo
 	recoveries recoveries
 	frozen     bool // between an error of the bus and its end
+	dark       bool // in a function-level reset of the driver's own
 	resetLock  hw.Mutex
 	mailLock   hw.Mutex
 	vectors    int
@@ -105,6 +106,7 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 // pending fences end with ENODEV. What files hold goes when they are closed. A
 // function-level reset leaves nothing of programs' data in the device.
 func (d *Device) Remove() {
+	d.PowerGet() // for good: what follows touches the hardware
 	d.Unplug()
 	if err := d.resetCompute(); err != nil {
 		d.log("presi %s: remove: %v", d.Address, err)
@@ -270,7 +272,7 @@ func (d *Device) initInterrupts() error {
 
 // events is the handler of vector 0. With a single vector it serves the rings too.
 func (d *Device) events() {
-	if !d.Enter() {
+	if !d.EnterActive() {
 		return
 	}
 	defer d.Exit()

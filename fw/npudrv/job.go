@@ -192,6 +192,7 @@ func (q *queue) arm(f *fw.File, a *abi.Submit, arg []byte) error {
 		s.obj.Attach(s.point, j.Finished)
 	}
 	q.client.d.Trace("submit", f, uint64(q.number), j.seqno, a.Length)
+	q.client.d.PowerGet() // until the job is freed
 	j.Push()
 	return nil
 }
@@ -273,6 +274,7 @@ func (j *job) free() {
 	}
 	q.completed = max(q.completed, j.seqno)
 	j.drop()
+	q.client.d.PowerPut()
 }
 
 type syncPoint struct {

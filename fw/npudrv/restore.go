@@ -21,10 +21,12 @@ type recoveries struct {
 func (d *Device) recoverFunction(guilty *job, why error) {
 	d.log("presi %s: %v: function-level reset", d.Address, why)
 	d.mmuLock.Lock()
+	d.dark = true
 	err := d.bus.ResetFunction()
 	if err == nil {
 		err = d.bringUp()
 	}
+	d.dark = false
 	d.mmuLock.Unlock()
 	if err != nil {
 		d.wedge(fmt.Errorf("%w; after a function-level reset: %w", why, err))

@@ -149,7 +149,7 @@ func (r *ring) push(j *job) {
 
 // completions serves the rings of a vector.
 func (d *Device) completions(vector int) {
-	if !d.Enter() {
+	if !d.EnterActive() {
 		return
 	}
 	defer d.Exit()

@@ -113,6 +113,7 @@ func (x *scrubber) job(packets []abi.Packet) error {
 	}
 	j := &job{Job: x.queue.entity.NewJob(), client: x.self, queue: x.queue, command: x.cmd.Addr, length: uint32(off), trusted: true}
 	j.Private, j.TimeoutNS = j, x.d.timeout(0)
+	x.d.PowerGet() // until the job is freed
 	j.Push()
 	if err := j.Finished.Wait(1<<63 - 1); err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 // register makes the device visible, with what it shows in sysfs and debugfs.
 func (d *Device) register() error {
+	d.EnablePower(d.powerOps())
 	if err := d.Register(); err != nil {
 		return err
 	}
@@ -21,17 +22,17 @@ func (d *Device) register() error {
 	d.SysAttr("vendor", fw.Text("0x%04x\n", abi.VendorID))
 	d.SysAttr("device", fw.Text("0x%04x\n", abi.DeviceID))
 	d.SysAttr("platform", fw.Text("%s\n", platforms[d.info.Platform%uint32(len(platforms))]))
-	d.SysAttr("firmware_version", fw.Attr{Show: d.showFirmware})
+	d.SysAttr("firmware_version", d.awake(d.showFirmware))
 	d.SysAttr("reset_count", value("%d\n", func() any { return d.resets.ResetCount }))
 	d.SysAttr("state", value("%s\n", func() any { return states[d.resets.State] }))
 	d.SysAttr("mem_available", value("%d\n", func() any { return d.available() }))
 	d.SysAttr("hwmon/hwmon0/name", fw.Text("presi\n"))
-	d.SysAttr("hwmon/hwmon0/temp1_input", value("%d\n", func() any { return d.telemetry().TemperatureMC }))
-	d.SysAttr("hwmon/hwmon0/power1_input", value("%d\n", func() any { return uint64(d.telemetry().PowerMW) * 1000 }))
-	d.DebugAttr("registers", fw.Attr{Show: func() ([]byte, error) { return d.dumpRegisters(nil), nil }})
+	d.SysAttr("hwmon/hwmon0/temp1_input", d.awake(func() ([]byte, error) { return fmt.Appendf(nil, "%d\n", d.telemetry().TemperatureMC), nil }))
+	d.SysAttr("hwmon/hwmon0/power1_input", d.awake(func() ([]byte, error) { return fmt.Appendf(nil, "%d\n", uint64(d.telemetry().PowerMW)*1000), nil }))
+	d.DebugAttr("registers", d.awake(func() ([]byte, error) { return d.dumpRegisters(nil), nil }))
 	d.DebugAttr("recovery", fw.Attr{Show: d.showRecovery})
-	d.DebugAttr("rings", fw.Attr{Show: d.showRings})
-	d.DebugAttr("reset", fw.Attr{Store: func([]byte) error { return d.forceReset() }})
+	d.DebugAttr("rings", d.awake(d.showRings))
+	d.DebugAttr("reset", fw.Attr{Store: d.storeReset})
 	return nil
 }
 

@@ -20,7 +20,7 @@ const (
 // power is the function's power state as the host has set it.
 type power struct {
 	state hw.PowerState
-	saved saved // with the power off
+	saved saved // when D0 was left
 }
 
 // SetPower implements hw.Bus.
@@ -44,6 +44,8 @@ func (b *Bus) SetPower(to hw.PowerState) error {
 				return err
 			}
 		}
+	}
+	if to != hw.D0 {
 		b.power.saved = b.saveConfig()
 	}
 	state := uint32(stateD3)
@@ -56,6 +58,9 @@ func (b *Bus) SetPower(to hw.PowerState) error {
 	if to == hw.D3cold {
 		b.link.Down()
 		b.restart(true)
+	}
+	if to == hw.D0 && b.ConfigRead(regCommand, 2) != b.power.saved.command {
+		b.restoreConfig(b.power.saved) // the power was lost meanwhile
 	}
 	b.power.state = to
 	return nil
