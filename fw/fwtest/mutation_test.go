@@ -23,6 +23,8 @@ type mutant struct {
 	keepsMaps bool
 	address   string
 	deaf      bool // it registers no error handlers
+	awake     bool // it never suspends
+	maskless  bool // it asks for no DMA mask
 	late      bool // the doorbell comes before the entry
 	shadows   []*shadow
 	last      uint32
@@ -113,6 +115,20 @@ func (m *mutant) SetErrorHandlers(h *hw.ErrorHandlers) {
 	if !m.deaf {
 		m.Bus.SetErrorHandlers(h)
 	}
+}
+
+func (m *mutant) SetPower(to hw.PowerState) error {
+	if m.awake && to != hw.D0 {
+		return hw.ErrGone
+	}
+	return m.Bus.SetPower(to)
+}
+
+func (m *mutant) SetDMAMask(bits int) error {
+	if m.maskless {
+		return nil
+	}
+	return m.Bus.SetDMAMask(bits)
 }
 
 // doorbell reports a doorbell of any queue.
@@ -207,6 +223,8 @@ var mutants = []struct {
 	{"all interrupt vectors or none", 24, mutant{vectors: true}},
 	{"the device stays bus master after remove", 24, mutant{config: func(off int, v uint32) bool { return off != 4 || v != 0 }}},
 	{"errors of the bus are not handled", 25, mutant{deaf: true}},
+	{"the DMA mask is not asked for", 24, mutant{maskless: true}},
+	{"an idle device is not suspended", 26, mutant{awake: true}},
 	{"sensors are not latched", 29, mutant{write: func(_ *mutant, off uint64, _ uint32) bool { return off != abi.Offset(&abi.Telemetry, "SNAPSHOT") }}},
 	{"time-outs are those of silicon everywhere", 30, mutant{read: func(_ *mutant, off uint64, v uint32) uint32 {
 		if off == ident("PLATFORM") {

@@ -12,8 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/fault"
+	"github.com/presi-sim/presi/sim"
 )
 
 func s22Mappings(c *Case) {
@@ -169,6 +171,20 @@ func s24Vectors(c *Case) {
 	}
 }
 
+// maskless is a bus that cannot meet any DMA mask.
+type maskless struct{ hw.Bus }
+
+func (maskless) SetDMAMask(int) error { return hw.ErrMask }
+
+func s24Mask(c *Case) {
+	c.Dev.Remove()
+	assert.Error(c, c.Dev.ProbeOn(maskless{c.Dev.Bus}), "the driver asks for its mask, and heeds the answer")
+	require.NoError(c, c.Dev.Host.Leaks())
+	assert.Zero(c, c.Dev.Bus.ConfigRead(pciCommand, 2)&masterBit)
+	require.NoError(c, c.Dev.Probe())
+	c.healthy()
+}
+
 const (
 	pciCommand = 0x04
 	masterBit  = 1 << 2
@@ -235,6 +251,23 @@ func s25Fatal(c *Case) {
 	c.healthy()
 }
 
+// A failure that is permanent ends every job, and later ones are refused.
+func s25Permanent(c *Case) {
+	u := c.open()
+	q := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+	j := u.Start(q, u.hang(0))
+	other := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+	c.Sleep(100e3)
+	c.Dev.Host.Bus().Disconnect()
+	assert.Equal(c, unix.EIO, c.ended(u, j, 2e9))
+	c.is(u.Submit(other, nop()), unix.EIO)
+	assert.Equal(c, "wedged", c.sys("device/state"))
+	u.close()
+	c.Unbind()
+	require.NoError(c, c.Bind())
+	c.healthy()
+}
+
 func s25NonFatal(c *Case) {
 	u := c.open()
 	q := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
@@ -249,22 +282,81 @@ func s25NonFatal(c *Case) {
 	c.healthy()
 }
 
+// autosuspend lets the device suspend, 20 ms after its last use.
+func (c *Case) autosuspend() {
+	c.Helper()
+	require.NoError(c, c.StoreSys(c.sysDir()+"device/power/autosuspend_delay_ms", "20"))
+	require.NoError(c, c.StoreSys(c.sysDir()+"device/power/control", "auto"))
+}
+
+func (c *Case) power() string {
+	c.Helper()
+	return c.sys("device/power/runtime_status")
+}
+
+// suspends holds that the device is suspended once its delay is over.
+func (c *Case) suspends(why string) {
+	c.Helper()
+	c.Sleep(100e6)
+	require.Equal(c, "suspended", c.power(), why)
+}
+
 // A device that nobody uses is suspended; an ioctl resumes it, and it is
 // suspended again behind it, also when the ioctl fails.
 func s26Suspend(c *Case) {
-	idle := func(why string) {
-		c.Helper()
-		c.Sleep(10e9)
-		require.Equal(c, "suspended", c.sys("device/power/runtime_status"), why)
-	}
+	require.Equal(c, "active", c.power())
+	c.autosuspend()
+	c.suspends("after bind")
 	u := c.open()
-	idle("after open")
-	_ = Ioctl(u, abi.NrQuery, &abi.Query{Type: abi.QueryTelemetry})
-	require.Equal(c, "active", c.sys("device/power/runtime_status"), "after an ioctl")
-	idle("after an ioctl")
+	c.suspends("after open")
+	b := u.NewBuffer(8192, abi.BODevice)
+	require.Equal(c, "active", c.power(), "after an ioctl")
+	b.Write(0, pattern(8192, 5))
+	c.suspends("after an ioctl")
 	c.is(Ioctl(u, abi.NrBOCreate, &abi.BOCreate{Size: 4096, Flags: abi.BODevice | 1<<31}), unix.EINVAL)
-	idle("after an ioctl that failed")
+	c.is(Ioctl(u, abi.NrBOInfo, &abi.BOInfo{Handle: 99}), unix.ENOENT)
+	c.is(u.Submit(99, nop()), unix.ENOENT)
+	c.suspends("after ioctls that failed")
+	for i := range 5 {
+		w := u.copying(16<<10, byte(i))
+		u.Start(u.NewQueue(abi.EngineCopy, fw.PriorityNormal), w.Job)
+		assert.Zero(c, c.ended(u, w.Job, 1e9))
+		assert.True(c, w.right())
+		c.suspends("after a job")
+	}
+	assert.Equal(c, pattern(8192, 5), b.Read(0, 8192), "device memory keeps its data")
 	u.close()
+	c.suspends("after the last close")
+	require.NoError(c, c.StoreSys(c.sysDir()+"device/power/control", "on"))
+	require.Equal(c, "active", c.power())
+	c.healthy()
+}
+
+// Jobs keep the device awake, also one that hangs and its reset; behind the error
+// it is suspended as ever, and a suspended device is unplugged like any.
+func s26Busy(c *Case) {
+	c.autosuspend()
+	u := c.open()
+	hung := u.Start(u.NewQueue(abi.EngineCompute, fw.PriorityNormal), u.hang(200e6))
+	for range 15 {
+		c.Sleep(20e6)
+		require.Equal(c, "active", c.power(), "a job is on the hardware")
+	}
+	f, err := c.Inject(fault.Spec{Kind: "reset-hang", Duration: 80 * sim.Millisecond})
+	require.NoError(c, err)
+	for deadline := c.Now() + 2e9; u.Wait(hung.Done, 0) != nil && c.Now() < deadline; {
+		require.Equal(c, "active", c.power(), "no suspend during a reset")
+		c.Sleep(5e6)
+	}
+	assert.Equal(c, unix.ETIME, u.fenceError(hung))
+	assert.Equal(c, 1, f.Struck())
+	c.suspends("after a reset")
+	if c.Dev != nil {
+		assert.Zero(c, c.Dev.Driver.PowerUsers())
+	}
+	c.Unbind()
+	u.close()
+	require.NoError(c, c.Bind())
 	c.healthy()
 }
 
@@ -331,13 +423,15 @@ func s28FDInfo(c *Case) {
 	v.close()
 }
 
-// readAll reads every file of both trees and returns how many there were.
-func (c *Case) readAll() (files int) {
+// readAll reads every file of both trees and returns how many there were. What
+// needs the hardware may be busy during a reset.
+func (c *Case) readAll(busy ...error) (files int) {
 	c.Helper()
 	for _, tree := range []fs.FS{c.Sysfs(), c.Debugfs()} {
 		for _, name := range names(tree) {
 			_, err := fs.ReadFile(tree, name)
-			if !errors.Is(err, unix.EACCES) { // for writing alone
+			writeOnly := errors.Is(err, unix.EACCES)
+			if !writeOnly && !slices.ContainsFunc(busy, func(b error) bool { return errors.Is(err, b) }) {
 				assert.NoError(c, err, name)
 			}
 			files++
@@ -354,7 +448,7 @@ func s29Read(c *Case) {
 	for i := range 15 {
 		w := u.copying(4096, byte(i))
 		u.Start(bq, w.Job)
-		assert.Greater(c, c.readAll(), 12)
+		assert.Greater(c, c.readAll(unix.EBUSY), 12)
 		assert.Zero(c, c.ended(u, w.Job, 1e9))
 		c.Sleep(300e3)
 	}
@@ -381,6 +475,25 @@ func s29Gone(c *Case) {
 		assert.False(c, strings.HasPrefix(name, debugfs), name)
 	}
 	assert.Error(c, c.StoreDebug(debugfs+"reset", "1"))
+}
+
+// Whoever looks on does not wake a device that sleeps.
+func s29Asleep(c *Case) {
+	u := c.open()
+	c.autosuspend()
+	c.suspends("nobody uses it")
+	for range 3 {
+		for _, tree := range []fs.FS{c.Sysfs(), c.Debugfs()} {
+			for _, name := range names(tree) {
+				_, _ = fs.ReadFile(tree, name)
+				require.Equal(c, "suspended", c.power(), "after a read of %s", name)
+			}
+		}
+		u.node.FDInfo()
+		require.Equal(c, "suspended", c.power(), "after fdinfo")
+	}
+	u.close()
+	c.healthy()
 }
 
 func s29Trace(c *Case) {

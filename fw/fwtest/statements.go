@@ -90,13 +90,16 @@ var Statements = []Statement{
 		{"S23_ReplugIsANewDevice", HostSide, s23Replug}}},
 	{24, "vectors with a fall-back; no DMA and no interrupt after remove", []Test{
 		{"S24_FewerVectors", WhiteBox, s24Vectors},
+		{"S24_DMAMaskIsAskedFor", WhiteBox, s24Mask},
 		{"S24_QuietAfterRemove", WhiteBox, s24Quiet}}},
 	{25, "function-level reset with prepare and done; AER recovery", []Test{
 		{"S25_FunctionResetUnderLoad", HostSide, s25Reset},
 		{"S25_FatalErrorRecovers", HostSide, s25Fatal},
-		{"S25_NonFatalErrorNeedsNoReset", HostSide, s25NonFatal}}},
+		{"S25_NonFatalErrorNeedsNoReset", HostSide, s25NonFatal},
+		{"S25_PermanentFailureDisconnects", WhiteBox, s25Permanent}}},
 	{26, "idle suspends, an ioctl resumes, balanced", []Test{
-		{"S26_IdleSuspendsAndIoctlResumes", UAPI, s26Suspend}}},
+		{"S26_IdleSuspendsAndIoctlResumes", UAPI, s26Suspend},
+		{"S26_JobsAndResetsKeepItAwake", HostSide, s26Busy}}},
 	{27, "a reset is told: uevent, core dump, count, state", []Test{
 		{"S27_ResetIsTold", UAPI, s27Told}}},
 	{28, "fdinfo, exact to the byte", []Test{
@@ -104,6 +107,7 @@ var Statements = []Statement{
 	{29, "sysfs, debugfs and sensors are safe at any time; tracepoints", []Test{
 		{"S29_ReadEverythingMeanwhile", UAPI, s29Read},
 		{"S29_NothingAfterUnplug", HostSide, s29Gone},
+		{"S29_NothingWakesASleepingDevice", UAPI, s29Asleep},
 		{"S29_Tracepoints", WhiteBox, s29Trace}}},
 	{30, "the platform is readable and scales time-outs", []Test{
 		{"S30_PlatformIsReadable", UAPI, s30Platform},

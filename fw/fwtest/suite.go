@@ -127,7 +127,26 @@ func (t *plain) Logf(format string, args ...any) {
 }
 func (t *plain) Errorf(format string, args ...any) {
 	t.Result.Failed = true
-	t.Logf(format, args...)
+	t.Log = append(t.Log, brief(fmt.Sprintf(format, args...)))
+}
+
+// brief leaves the places in source files out of an assertion's text.
+func brief(text string) string {
+	var out []string
+	trace := false
+	for _, line := range strings.Split(text, "\n") {
+		key := strings.TrimSpace(line)
+		switch {
+		case strings.HasPrefix(key, "Error Trace:"):
+			trace = true
+		case strings.HasPrefix(key, "Error:"):
+			trace = false
+		}
+		if !trace && key != "" {
+			out = append(out, line)
+		}
+	}
+	return strings.Join(out, "\n")
 }
 
 // Outcomes of a statement or a cell.

@@ -23,6 +23,7 @@ type System interface {
 	Sysfs() fs.FS
 	Debugfs() fs.FS
 	StoreDebug(name, text string) error
+	StoreSys(name, text string) error
 	// Address is the function's bus address, Minor that of its node.
 	Address() string
 	Minor() int
@@ -108,6 +109,10 @@ func (s *inProcess) Bind() error          { return s.Probe() }
 
 func (s *inProcess) StoreDebug(name, text string) error {
 	return s.Class.Debug.Store(name, []byte(text))
+}
+
+func (s *inProcess) StoreSys(name, text string) error {
+	return s.Class.Sys.Store(name, []byte(text))
 }
 
 func (s *inProcess) Spawn(fn func()) func() { return s.Go("thread of the test", fn).Join }
