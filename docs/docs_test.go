@@ -147,6 +147,9 @@ topology of SCALE-Sim that ends in `+"`.csv`"+`, or a single operator by shortha
 A network's variables go behind its name: `+"`gpt2-decode,context=1024`"+`. The
 syntax of files and shorthands is in the package comment of `+"`workload`"+` and at
 its function Parse; `+"`presi workload show NAME`"+` prints a network's operators.
+
+A product is written M×K×N, as its operands stand: `+"`gemm:256x1024x512`"+` multiplies
+256×1024 by 1024×512. The tables of `+"`presi gemm --batch`"+` name their columns: M,N,K.
 `)
 	table(b, "network", "what it is", "operators", "GMAC", "parameters", "type", "source")
 	for _, name := range workload.List() {

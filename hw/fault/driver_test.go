@@ -138,6 +138,8 @@ func TestProbeMeetsFaults(t *testing.T) {
 		{fault.Spec{Kind: "boot-error", Value: 7}, unix.EIO},
 		{fault.Spec{Kind: "boot-hang"}, unix.ETIME},
 		{fault.Spec{Kind: "all-ones", Target: fault.On(abi.BARRegisters)}, unix.ENODEV},
+		{fault.Spec{Kind: "link-loss", At: sim.Microsecond, Duration: sim.Millisecond}, unix.ENODEV},
+		{fault.Spec{Kind: "link-loss", At: 20 * sim.Microsecond, Duration: 3 * sim.Second}, unix.ETIME},
 		{fault.Spec{Kind: "reset-fail", Target: fault.On(abi.ResetCompute)}, unix.EIO},
 		{fault.Spec{Kind: "reset-hang", Target: fault.On(abi.ResetCompute)}, unix.ETIME},
 	} {
@@ -145,6 +147,7 @@ func TestProbeMeetsFaults(t *testing.T) {
 			d := fwtest.NewDevice(t, fwtest.Unbound(), fwtest.Config(func(m *configs.Config) { m.Faults = []fault.Spec{c.spec} }))
 			d.Run(func() {
 				require.ErrorIs(t, d.Probe(), c.errno)
+				d.Bus.Sleep(int64(c.spec.Duration / sim.Nanosecond))
 				require.NoError(t, d.Bus.ResetFunction())
 				require.NoError(t, d.Probe())
 				p := d.Open()
@@ -287,7 +290,8 @@ func TestChaosMode(t *testing.T) {
 }
 
 // A link that is lost for good in mid-job: the resets fail, so the device is given
-// up and the job ends with EIO. Nothing hangs, and the driver can be removed.
+// up, and the job ends with EIO, as do the submissions that follow. From its
+// removal on every call gives ENODEV, and so does a probe until the link is back.
 func TestLinkLoss(t *testing.T) {
 	d := fwtest.NewDevice(t)
 	d.Run(func() {
@@ -301,7 +305,21 @@ func TestLinkLoss(t *testing.T) {
 		require.Equal(t, 1, lost.Struck())
 		require.True(t, d.Link.IsDown())
 		assert.Equal(t, ^uint32(0), d.Bus.Read32(abi.BARRegisters, 0))
+		for range 2 {
+			next := &fwtest.Job{Packets: j.Packets, Buffers: j.Buffers, Commands: j.Commands}
+			assert.ErrorIs(t, p.Submit(q, next), unix.EIO)
+		}
 		d.Remove()
+		require.True(t, d.Link.IsDown())
+		assert.ErrorIs(t, fwtest.Ioctl(p, abi.NrBOCreate, &abi.BOCreate{Size: 4096, Flags: abi.BOHost}), unix.ENODEV)
+		assert.ErrorIs(t, fwtest.Ioctl(p, abi.NrSubmit, &abi.Submit{Queue: q}), unix.ENODEV)
+		assert.ErrorIs(t, d.Probe(), unix.ENODEV)
 		require.NoError(t, p.File.Close())
+
+		d.Link.Up()
+		require.NoError(t, d.Bus.ResetFunction())
+		require.NoError(t, d.Probe())
+		p = d.Open()
+		healthy(t, p, p.NewQueue(abi.EngineCopy, fw.PriorityNormal))
 	})
 }

@@ -156,7 +156,7 @@ var Kinds = [NumKinds]Row{
 		Span:    Window},
 	LinkLoss: {Name: "link-loss", Group: bus, Ends: Well | EIO | ETIME | ENODEV, Chance: dmaRequest, Target: requester, Address: "bus address",
 		What:    "The link goes down: what is on it is lost, DMA fails, reads give all ones.",
-		Outcome: "the resets that follow fail: the device is given up, EIO; one that returns in time is reset, ETIME; an unbind ends what is left with ENODEV, and a function-level reset makes it usable again",
+		Outcome: "the resets that follow fail: the device is given up, EIO for its jobs and for later submissions; one that returns in time is reset, ETIME; an unbind ends what is left with ENODEV, as every call after it; in probe ENODEV, ETIME in mid-boot; once the link is back a function-level reset makes it usable again",
 		Span:    Until, Event: true},
 	DMAError: {Name: "dma-error", Group: bus, Ends: EIO | ETIME, Chance: dmaRequest, Target: requester, Address: "bus address",
 		What: "The root complex refuses a request; the function logs it (AER).", Value: "0 unsupported request, 1 completer abort",
