@@ -31,7 +31,7 @@ type Report struct {
 	Bytes      int64   `json:"bytes"` // that cores and copy engines moved
 	PeakMemory float64 `json:"peak_memory_bytes_per_s"`
 
-	BoundBy string           `json:"bound_by"`
+	BoundBy string           `json:"bound_by,omitempty"` // not of a run that ended before its first layer
 	Bill    map[string]int64 `json:"critical_path_ps"`
 	Layers  []Layer          `json:"layers"`
 
@@ -106,6 +106,14 @@ func duration(t sim.Time) string {
 
 // WriteText writes the report for people: a table a layer, then the totals.
 func (r *Report) WriteText(w io.Writer) error {
+	if r.Interrupted && len(r.Layers) == 0 {
+		during := ""
+		if r.SetupTime == 0 {
+			during = " during set-up"
+		}
+		_, err := fmt.Fprintf(w, "interrupted%s: no layer has finished\n", during)
+		return err
+	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "layer\top\tshape\tcycles\ttime\tarray\tbytes\tbandwidth\tbound by")
 	for i := range r.Layers {

@@ -71,7 +71,9 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	stop := context.AfterFunc(ctx, func() { r.sys.Engine.Post(r.sys.Engine.Stop) })
 	defer stop()
 	r.ctx = ctx
-	err = r.sys.Run("program", r.program)
+	if ctx.Err() == nil {
+		err = r.sys.Run("program", r.program)
+	}
 	if ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))
 	}
@@ -184,9 +186,13 @@ func (r *run) report() *Report {
 	}
 	rep.PeakRate = perCycle * float64(cfg.Core.Clock)
 	rep.PeakMemory = float64(r.sys.Device.DRAM().PeakRate())
+	rep.Layers = []Layer{}
 	total := r.head
 	for i := range r.rows {
 		l := r.rows[i]
+		if l.Time == 0 && r.ctx.Err() != nil {
+			continue // not finished once
+		}
 		l.Cycles = clock.Cycles(l.Time)
 		if l.Time > 0 {
 			l.ArrayUtil = float64(l.MACs) / (l.Time.Seconds() * rep.PeakRate)
@@ -205,7 +211,9 @@ func (r *run) report() *Report {
 		rep.MACRate = float64(rep.MACs) / rep.SimTime.Seconds()
 		rep.ArrayUtil = rep.MACRate / rep.PeakRate
 	}
-	rep.BoundBy = total.Bound().String()
+	if len(rep.Layers) > 0 {
+		rep.BoundBy = total.Bound().String()
+	}
 	rep.Bill = billMap(&total)
 	return rep
 }

@@ -93,6 +93,27 @@ func TestInterruptedRunReportsWhatItHas(t *testing.T) {
 	require.True(t, r.Interrupted)
 	require.Positive(t, r.SimTime)
 	require.Positive(t, r.MACs)
+	require.NotEmpty(t, r.BoundBy)
+	require.Len(t, r.Layers, 7)
+}
+
+// A layer that has not finished is none of the report's.
+func TestInterruptedRunLeavesOutWhatHasNotFinished(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	o := options(t, "tiny", "resnet18", workload.Options{})
+	o.TimingOnly = true
+	o.Progress = func(done, _ int) {
+		if done == 5 {
+			cancel()
+		}
+	}
+	r, err := Run(ctx, o)
+	require.ErrorIs(t, err, ErrInterrupted)
+	require.GreaterOrEqual(t, len(r.Layers), 5)
+	require.Less(t, len(r.Layers), len(o.Graph.Ops))
+	for _, l := range r.Layers {
+		require.Positive(t, l.Time, l.Name)
+	}
 }
 
 func TestVerifyNeedsValues(t *testing.T) {

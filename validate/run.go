@@ -22,12 +22,12 @@ var references = []func(context.Context, *Options) ([]Table, error){
 }
 
 // Run holds every model against its references. Tables are the same whatever
-// the number of workers.
+// the number of workers. With an error come the tables that were finished.
 func Run(ctx context.Context, o Options) (tables []Table, err error) {
 	for i, f := range references {
 		more, err := f(ctx, &o)
 		if err != nil {
-			return nil, err
+			return tables, err
 		}
 		tables = append(tables, more...)
 		if o.Progress != nil {

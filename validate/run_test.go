@@ -124,3 +124,17 @@ func TestBrokenReference(t *testing.T) {
 	_, err = refs.In(filepath.Join(t.TempDir(), "nowhere"))
 	require.ErrorIs(t, err, os.ErrNotExist)
 }
+
+// A validation that is interrupted gives the tables that it has finished.
+func TestInterruptedValidationGivesWhatItHas(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	all := references
+	defer func() { references = all }()
+	references = references[5:7]
+	files, err := refs.In("")
+	require.NoError(t, err)
+	tables, err := Run(ctx, Options{Refs: files, Progress: func(int, int) { cancel() }})
+	require.ErrorIs(t, err, context.Canceled)
+	require.Len(t, tables, 1)
+	require.Equal(t, 128, tables[0].Points)
+}

@@ -8,12 +8,14 @@ import (
 	"text/tabwriter"
 )
 
-// WriteJSON writes the tables on one line.
-func WriteJSON(w io.Writer, tables []Table) error {
+// WriteJSON writes the tables on one line. Those of a validation that was
+// interrupted are not all, and it has not passed.
+func WriteJSON(w io.Writer, tables []Table, interrupted bool) error {
 	return json.NewEncoder(w).Encode(struct {
-		Tables []Table `json:"tables"`
-		Pass   bool    `json:"pass"`
-	}{tables, Passed(tables)})
+		Tables      []Table `json:"tables"`
+		Pass        bool    `json:"pass"`
+		Interrupted bool    `json:"interrupted,omitempty"`
+	}{append([]Table{}, tables...), Passed(tables) && !interrupted, interrupted})
 }
 
 // cells are a table's row in a report.

@@ -40,7 +40,7 @@ func TestWriteMarkdown(t *testing.T) {
 
 func TestWriteJSON(t *testing.T) {
 	var b bytes.Buffer
-	require.NoError(t, WriteJSON(&b, some))
+	require.NoError(t, WriteJSON(&b, some, false))
 	var got struct {
 		Tables []Table
 		Pass   bool
@@ -50,4 +50,11 @@ func TestWriteJSON(t *testing.T) {
 	assert.False(t, got.Pass)
 	assert.True(t, Passed(some[:3]))
 	assert.False(t, Passed(nil))
+
+	b.Reset()
+	require.NoError(t, WriteJSON(&b, some[:1], true))
+	assert.Contains(t, b.String(), `"pass":false,"interrupted":true}`, "what is not all has not passed")
+	b.Reset()
+	require.NoError(t, WriteJSON(&b, nil, true))
+	assert.Contains(t, b.String(), `{"tables":[],`)
 }

@@ -11,6 +11,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/validate"
 )
 
 // write makes a file for a command to read.
@@ -173,4 +175,15 @@ func TestMemIsInterrupted(t *testing.T) {
 		cancel()
 		assert.Equal(t, call{err: "presi: interrupted\n", code: 130}, got, line)
 	}
+}
+
+func TestInterruptedValidation(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	assert.Equal(t, call{"", "presi: interrupted\n", 130}, presi(ctx, "validate"))
+	got := presi(ctx, "validate", "--json")
+	assert.Equal(t, call{`{"tables":[],"pass":false,"interrupted":true}` + "\n", "presi: interrupted\n", 130}, got)
+	var out strings.Builder
+	require.NoError(t, (&app{out: &out}).printTables([]validate.Table{{Name: "half"}}, false, true))
+	assert.Contains(t, out.String(), "half")
 }

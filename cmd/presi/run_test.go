@@ -95,7 +95,11 @@ func TestInterruptedRunPrintsWhatItHas(t *testing.T) {
 	var m map[string]any
 	require.NoError(t, json.Unmarshal([]byte(got.out), &m), got.out)
 	assert.Equal(t, true, m["interrupted"])
+	assert.Equal(t, []any{}, m["layers"])
+	assert.NotContains(t, m, "bound_by")
 	assert.NoFileExists(t, trace, "a trace that was not written leaves no file")
+	got = presi(ctx, strings.Fields(gemm)...)
+	assert.Equal(t, call{"interrupted during set-up: no layer has finished\n", "presi: interrupted\n", 130}, got)
 }
 
 func TestFailedRun(t *testing.T) {

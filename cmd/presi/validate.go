@@ -29,18 +29,15 @@ have more: whole files of IOMMU scenarios, and tpu_v4/gemm.csv.`,
 		bar := a.newBar("references")
 		tables, err := validate.Run(c.Context(), validate.Options{Refs: files, Progress: bar.show})
 		bar.clear()
-		if c.Context().Err() != nil {
+		interrupted := c.Context().Err() != nil
+		if err != nil && !interrupted {
+			return err
+		}
+		if err := a.printTables(tables, asJSON, interrupted); err != nil {
+			return err
+		}
+		if interrupted {
 			return errInterrupted
-		}
-		if err != nil {
-			return err
-		}
-		write := validate.WriteText
-		if asJSON {
-			write = validate.WriteJSON
-		}
-		if err := write(a.out, tables); err != nil {
-			return err
 		}
 		if !validate.Passed(tables) {
 			return errors.New("some targets are missed")
@@ -50,4 +47,16 @@ have more: whole files of IOMMU scenarios, and tpu_v4/gemm.csv.`,
 	c.Flags().BoolVar(&asJSON, "json", false, "print the tables as JSON")
 	c.Flags().StringVar(&dir, "refs", "", "`DIR` with references that come first, or are not shipped")
 	return c
+}
+
+// printTables prints what a validation has measured, nothing as text if it is
+// nothing.
+func (a *app) printTables(tables []validate.Table, asJSON, interrupted bool) error {
+	switch {
+	case asJSON:
+		return validate.WriteJSON(a.out, tables, interrupted)
+	case len(tables) == 0:
+		return nil
+	}
+	return validate.WriteText(a.out, tables)
 }
