@@ -32,6 +32,7 @@ type program struct {
 
 // program is the whole life of the program.
 func (r *run) program() (err error) {
+	defer func() { err = r.explain(err) }()
 	p := &r.p
 	began := r.sys.Engine.Now()
 	if err := r.open(); err != nil {
@@ -70,7 +71,7 @@ func (r *run) program() (err error) {
 // open binds driver and runtime.
 func (r *run) open() (err error) {
 	p := &r.p
-	if p.driver, err = r.sys.Probe(r.o.Log); err != nil {
+	if p.driver, err = r.sys.Probe(r.heard); err != nil {
 		return err
 	}
 	if p.file, err = r.sys.Class.Open(p.driver.Minor, &p.arena); err != nil {

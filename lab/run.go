@@ -115,6 +115,7 @@ type run struct {
 	same                *bool
 	verified            *bool
 	failures            []string
+	messages            []string // of the driver, those of jobs
 }
 
 // jobInfo says what a job is for.
