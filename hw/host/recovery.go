@@ -33,18 +33,36 @@ type recovery struct {
 // ErrorRecovery returns the counters of error recovery.
 func (b *Bus) ErrorRecovery() RecoveryStats { return b.aer.stats }
 
-// SetErrorHandlers implements hw.Bus.
+// SetErrorHandlers implements hw.Bus. The PCI core turns reporting on when it
+// enumerates, long before a driver's probe: it takes no time here.
 func (b *Bus) SetErrorHandlers(h *hw.ErrorHandlers) {
 	b.aer.handlers = h
-	at := b.capability(capExpress)
+	fn := b.link.Function()
+	at := find(fn, capExpress)
 	if at == 0 {
 		return
 	}
-	control := b.ConfigRead(at+devCtl, 2) &^ (devCtlReports | devCtlFLR)
+	control := fn.ConfigRead(at+devCtl, 2) &^ (devCtlReports | devCtlFLR)
 	if h != nil {
 		control |= devCtlReports
 	}
-	b.ConfigWrite(at+devCtl, 2, control)
+	fn.ConfigWrite(at+devCtl, 2, control)
+}
+
+// find is Bus.capability without the time that accesses take.
+func find(fn hw.Function, id uint32) int {
+	if fn == nil {
+		return 0
+	}
+	at := int(fn.ConfigRead(capPointer, 1))
+	for hops := 0; at >= 0x40 && hops < 48; hops++ {
+		head := fn.ConfigRead(at, 2)
+		if head&0xff == id {
+			return at
+		}
+		at = int(head >> 8)
+	}
+	return 0
 }
 
 // arrived takes an error message. One thread serves them; of those that come
