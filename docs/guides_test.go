@@ -79,13 +79,13 @@ func TestCommandsOfGuidesRun(t *testing.T) {
 	}
 }
 
-// examples are the sources that guides show: what is here, and the driver that
-// drivers.md writes, with its tests.
+// examples are the sources that guides show: what is here and in examples, and
+// the driver that drivers.md writes, with its tests.
 func examples(t *testing.T) (sources []string) {
 	files, err := filepath.Glob("../fw/edudrv/*.go")
 	require.NoError(t, err)
 	require.NotEmpty(t, files)
-	for _, file := range append(files, "example_test.go") {
+	for _, file := range append(files, "example_test.go", "examples/mydrv/mydrv_test.go") {
 		text, err := os.ReadFile(file)
 		require.NoError(t, err)
 		sources = append(sources, string(text))
