@@ -15,12 +15,13 @@ type place struct {
 	file string
 	line int
 	set  string
-	rank int // of the source; overrides come after all files
+	flag string // of set; empty: --set
+	rank int    // of the source; overrides come after all files
 }
 
 // fault reports a mistake at a place.
 func (p place) fault(key, found, msg string) *Fault {
-	return &Fault{File: p.file, Line: p.line, Set: p.set, Key: key, Found: found, Msg: msg, rank: p.rank}
+	return &Fault{File: p.file, Line: p.line, Set: p.set, Flag: p.flag, Key: key, Found: found, Msg: msg, rank: p.rank}
 }
 
 // decoder fills a struct from the trees of one source after the other and

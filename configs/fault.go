@@ -19,6 +19,7 @@ type Fault struct {
 	File  string // empty with Set
 	Line  int    // 0: nowhere in particular
 	Set   string // the override "a.b.c=v" that is at fault
+	Flag  string // that gave it, if it was not --set
 	Key   string
 	Found string // as TOML writes it; empty: there is no value to show
 	Msg   string // what would be right
@@ -31,6 +32,8 @@ type Fault struct {
 func (f *Fault) Error() string {
 	var b strings.Builder
 	switch {
+	case f.Flag != "":
+		fmt.Fprintf(&b, "%s %s: ", f.Flag, f.Set)
 	case f.Set != "":
 		fmt.Fprintf(&b, "--set %s: ", f.Set)
 	case f.Line > 0:
@@ -38,7 +41,7 @@ func (f *Fault) Error() string {
 	default:
 		fmt.Fprintf(&b, "%s: ", f.File)
 	}
-	if f.Key != "" && (f.Set == "" || !f.setsKey()) {
+	if f.Key != "" && (f.Set == "" || f.Flag != "" || !f.setsKey()) {
 		b.WriteString(f.Key)
 		if f.Found != "" {
 			b.WriteString(" = " + f.Found)

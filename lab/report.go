@@ -41,11 +41,24 @@ type Report struct {
 	ReferenceAccuracy *float64 `json:"reference_accuracy,omitempty"`
 	SameAsReference   *bool    `json:"same_as_reference,omitempty"` // image for image
 
+	Faults []FaultCount `json:"faults,omitempty"` // that the machine or the command line configures
+
 	HostSeconds float64 `json:"host_seconds"`
 	Interrupted bool    `json:"interrupted,omitempty"`
 
 	Config     map[string]any `json:"config"` // resolved, quantities with their units
 	TimingOnly bool           `json:"-"`
+}
+
+// FaultCount is what became of a configured fault.
+type FaultCount struct {
+	Kind   string `json:"kind"`
+	Struck int    `json:"struck"` // times that it happened
+	Seen   int64  `json:"seen"`   // chances that it had while it was armed
+}
+
+func (f FaultCount) String() string {
+	return fmt.Sprintf("%s: struck %d time(s) of %d chances", f.Kind, f.Struck, f.Seen)
 }
 
 // Layer is one operator, or a copy between host and device. Of several
@@ -157,6 +170,9 @@ func (r *Report) writeTotals(w io.Writer) error {
 		for _, f := range r.VerifyFailures {
 			row("", "%s", f)
 		}
+	}
+	for i, f := range r.Faults {
+		row(map[bool]string{true: "faults"}[i == 0], "%s", f)
 	}
 	if r.Interrupted {
 		row("interrupted", "figures are of what had finished")

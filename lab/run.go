@@ -15,6 +15,7 @@ import (
 	"github.com/presi-sim/presi/fw/rt"
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/core"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/hw/kern"
 	"github.com/presi-sim/presi/queue"
 	"github.com/presi-sim/presi/sim"
@@ -67,7 +68,12 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := newRun(o, NewSystem(o.Machine, pool, o.Seed, o.Trace != nil || o.TraceText != nil))
+	machine := *o.Machine
+	machine.Faults = nil // armed below, to be asked what became of them
+	r := newRun(o, NewSystem(&machine, pool, o.Seed, o.Trace != nil || o.TraceText != nil))
+	if err := r.arm(o.Machine.Faults); err != nil {
+		return nil, err
+	}
 	stop := context.AfterFunc(ctx, func() { r.sys.Engine.Post(r.sys.Engine.Stop) })
 	defer stop()
 	r.ctx = ctx
@@ -115,6 +121,7 @@ type run struct {
 	same                *bool
 	verified            *bool
 	failures            []string
+	armed               []*fault.Armed
 	messages            []string // of the driver, those of jobs
 }
 
@@ -129,6 +136,18 @@ func newRun(o Options, sys *System) *run {
 	sys.Device.Queues().Observe = r.jobDone
 	sys.Device.Cores().Observer = r
 	return r
+}
+
+// arm arms the configured faults.
+func (r *run) arm(specs []fault.Spec) error {
+	for _, s := range specs {
+		armed, err := r.sys.Device.Inject(s)
+		if err != nil {
+			return err
+		}
+		r.armed = append(r.armed, armed)
+	}
+	return nil
 }
 
 // Launched implements core.Observer.
@@ -187,6 +206,9 @@ func (r *run) report() *Report {
 	}
 	rep.PeakRate = perCycle * float64(cfg.Core.Clock)
 	rep.PeakMemory = float64(r.sys.Device.DRAM().PeakRate())
+	for _, a := range r.armed {
+		rep.Faults = append(rep.Faults, FaultCount{a.Spec.Kind, a.Struck(), a.Seen()})
+	}
 	rep.Layers = []Layer{}
 	total := r.head
 	for i := range r.rows {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/lab"
 )
 
@@ -20,6 +21,7 @@ type runFlags struct {
 	timingOnly, verify, json, verbose bool
 	workers, seed                     *uint64
 	trace, traceText                  string
+	faults                            []string
 }
 
 const maxWorkers = 4096
@@ -46,6 +48,7 @@ handwritten digits are classified on the edge machine.`,
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print the driver's messages")
 	flags.StringVar(&f.trace, "trace", "", "write a trace for ui.perfetto.dev to `FILE`")
 	flags.StringVar(&f.traceText, "trace-text", "", "write the same trace as text to `FILE`")
+	flags.StringArrayVar(&f.faults, "fault", nil, "let the device fail, `FAULT` as the keys of [[fault]]: kind=dma-error,count=3; again for more")
 	f.workers = a.numberFlag(c, "workers", 0, 0, maxWorkers, "threads that compute values (default: as many as processors)")
 	f.seed = a.numberFlag(c, "seed", 1, 0, math.MaxUint64, "of all random values")
 	return c
@@ -57,6 +60,12 @@ func (f *runFlags) options(a *app) (o lab.Options, err error) {
 	var fault error
 	o.Machine, fault = f.machine.load()
 	errs = append(errs, fault)
+	for _, text := range f.faults {
+		spec, err := configs.Injection(text)
+		if errs = append(errs, err); o.Machine != nil {
+			o.Machine.Faults = append(o.Machine.Faults, spec)
+		}
+	}
 	o.Graph, fault = f.workload.load(f.name)
 	errs = append(errs, workloadError(fault))
 	if f.verify && f.timingOnly {

@@ -145,3 +145,28 @@ func TestRunInterruptedOnItsWay(t *testing.T) {
 	require.NoError(t, json.Unmarshal([]byte(got.out), &m), got.out)
 	assert.Equal(t, true, m["interrupted"])
 }
+
+// Faults of the command line happen, and the report says how often.
+func TestFaultsOfARun(t *testing.T) {
+	m := report(t, in(t, gemm+"--json --timing-only --fault kind=ecc-corrected,count=2,times=3 --fault kind=engine-hang,count=1000"))
+	faults := m["faults"].([]any)
+	require.Len(t, faults, 2)
+	assert.Equal(t, map[string]any{"kind": "ecc-corrected", "struck": 3.0, "seen": 4.0}, faults[0])
+	never := faults[1].(map[string]any)
+	assert.EqualValues(t, 0, never["struck"])
+	assert.Positive(t, never["seen"])
+	assert.NotContains(t, report(t, in(t, gemm+"--json --timing-only")), "faults")
+
+	got := in(t, gemm+"--timing-only --fault kind=ecc-corrected --fault kind=parity,count=1000000")
+	assert.Regexp(t, `(?m)^faults +ecc-corrected: struck 1 time\(s\) of 1 chances\n +parity: struck 0 time\(s\) of \d+ chances$`, got.out)
+	assert.NotContains(t, in(t, gemm+"--timing-only").out, "faults")
+
+	got = in(t, gemm+"--timing-only --fault kind=bad-opcode,count=3")
+	assert.Equal(t, 1, got.code)
+	assert.Equal(t, "presi: layer gemm (job 3): undefined opcode at command offset 0 (EINVAL)\n", got.err)
+	got = in(t, gemm+"--fault kind=dma-eror --fault count --batch x")
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.err, `--fault kind=dma-eror: kind = "dma-eror": want one of all-ones`)
+	assert.Contains(t, got.err, "--fault count: want key=value,…, such as kind=dma-error,count=3")
+	assert.Contains(t, got.err, "--batch x")
+}
