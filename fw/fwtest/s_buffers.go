@@ -214,3 +214,23 @@ func s16Across(c *Case) {
 	victim.close()
 	thief.close()
 }
+
+// A file that takes the place of a closed one reaches nothing of it by the
+// addresses that the device has seen.
+func s16Next(c *Case) {
+	for range 3 {
+		u := c.open()
+		var b *Buffer
+		for range 20 {
+			b = u.NewBuffer(4096, abi.BODevice)
+		}
+		q := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		require.NoError(c, u.Finish(q, u.Start(q, &Job{Packets: []abi.Packet{Fill(b.Addr, 7, 4096)}, Buffers: []*Buffer{b}})))
+		u.close()
+		v := c.open()
+		q, to := v.NewQueue(abi.EngineCopy, fw.PriorityNormal), v.NewBuffer(4096, abi.BODevice)
+		j := v.Start(q, &Job{Packets: []abi.Packet{Copy(to.Addr, b.Addr, 4096)}, Buffers: []*Buffer{to}})
+		assert.Equal(c, unix.EFAULT, c.ended(v, j, 1e9))
+		v.close()
+	}
+}

@@ -57,7 +57,8 @@ var Statements = []Statement{
 		{"S15_ExportOutlivesItsExporter", UAPI, s15Outlives}}},
 	{16, "each file has an address space of its own", []Test{
 		{"S16_SameAddressOtherMemory", UAPI, s16Same},
-		{"S16_NoAccessAcrossFiles", UAPI, s16Across}}},
+		{"S16_NoAccessAcrossFiles", UAPI, s16Across},
+		{"S16_NextFileInheritsNothing", UAPI, s16Next}}},
 	{17, "nothing can fail once a job is armed", []Test{
 		{"S17_RefusedSubmitArmsNothing", UAPI, s17Refused},
 		{"S17_AllocationsFailBeforeArming", WhiteBox, s17Allocations}}},
