@@ -123,6 +123,13 @@ func TestBrokenReference(t *testing.T) {
 	require.ErrorContains(t, err, "iommu/01_ddt.jsonl.gz: ")
 	_, err = refs.In(filepath.Join(t.TempDir(), "nowhere"))
 	require.ErrorIs(t, err, os.ErrNotExist)
+	require.ErrorContains(t, err, "is no folder")
+	_, err = refs.In("run_test.go")
+	require.EqualError(t, err, "run_test.go: is no folder")
+	_, err = refs.In("testdata")
+	require.ErrorContains(t, err, "testdata: has none of the files looked for: dram/ramulator2.csv, ")
+	require.ErrorContains(t, err, "iommu/01_ddt.jsonl.gz, ")
+	require.ErrorContains(t, err, ", tpu_v4/gemm.csv")
 }
 
 // A validation that is interrupted gives the tables that it has finished.

@@ -5,11 +5,12 @@ import (
 
 	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/validate/batch"
+	"github.com/presi-sim/presi/validate/refs"
 	"github.com/presi-sim/presi/validate/rig"
 )
 
 const (
-	tpuTimings = "tpu_v4/gemm.csv" // M,N,K,fusion_avg_us; not shipped, as it has no licence
+	tpuTimings = refs.TPU // M,N,K,fusion_avg_us
 	tpuSource  = "GEMMs timed on a TPU v4, behind scalesim-project.github.io/validation.html"
 )
 

@@ -177,6 +177,15 @@ func TestMemIsInterrupted(t *testing.T) {
 	}
 }
 
+func TestReferencesThatAreNone(t *testing.T) {
+	got := in(t, "validate --refs none")
+	assert.Equal(t, call{"", "--refs none: is no folder: no such file or directory\n", 2}, got)
+	dir := t.TempDir()
+	got = in(t, "validate --refs "+dir)
+	assert.Equal(t, 2, got.code)
+	assert.Contains(t, got.err, "--refs "+dir+": has none of the files looked for: dram/ramulator2.csv")
+}
+
 func TestInterruptedValidation(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

@@ -24,7 +24,7 @@ have more: whole files of IOMMU scenarios, and tpu_v4/gemm.csv.`,
 	}, func(c *cobra.Command, _ []string) error {
 		files, err := refs.In(dir)
 		if err != nil {
-			return input(err)
+			return inputf("--refs %w", err)
 		}
 		bar := a.newBar("references")
 		tables, err := validate.Run(c.Context(), validate.Options{Refs: files, Progress: bar.show})
