@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -55,7 +56,7 @@ func LoadAll(into any, sources []Source, sets []string, complete bool) error {
 		return d.faults.err()
 	}
 	if complete {
-		d.missing(rv, "", sources)
+		d.complete(rv, sources)
 	}
 	if v, ok := into.(Validator); ok {
 		d.validate(v, sources)
@@ -91,6 +92,34 @@ func notTOML(s Source, rank int, err error) *Fault {
 		msg += "; text and quantities need quotes, as in \"64KiB\""
 	}
 	return p.fault("", "", msg)
+}
+
+// complete reports what is missing; of a machine without a base that lacks
+// several tables, that a base would give them.
+func (d *decoder) complete(rv reflect.Value, sources []Source) {
+	before := len(d.faults)
+	d.missing(rv, "", sources)
+	var lacking []string
+	based := true // or cannot be
+	for _, f := range fieldsOf(rv.Type()) {
+		if f.name == "base" {
+			_, given := d.from[f.name]
+			based = given || d.spoilt[f.name]
+		}
+		if isTable(f.typ) && slices.ContainsFunc(d.faults[before:], func(x *Fault) bool { return x.Key == f.name }) {
+			lacking = append(lacking, f.name)
+		}
+	}
+	if based || len(lacking) < 2 {
+		return
+	}
+	const shown = 3
+	list := strings.Join(lacking[:min(shown, len(lacking))], ", ")
+	if len(lacking) > shown {
+		list += ", …"
+	}
+	msg := fmt.Sprintf("no base and %d tables are missing (%s): begin with base = \"edge\" to say only what differs", len(lacking), list)
+	d.faults = append(d.faults[:before], &Fault{File: sources[len(sources)-1].Name, Msg: msg, rank: len(sources) - 1})
 }
 
 // missing reports the keys that nobody gave; of a table without any, the table.

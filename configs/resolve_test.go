@@ -74,6 +74,33 @@ func TestResolveFaults(t *testing.T) {
 	assert.EqualError(t, Resolve("egde", &r), "egde: no such machine; did you mean edge?; there are "+machineNames()+", or give a TOML file")
 }
 
+// A machine file that forgot its base gets one message, beside what is wrong
+// with the values that it has.
+func TestMachineWithoutABase(t *testing.T) {
+	dir := files(t, map[string]string{
+		"x.toml":   "[dram]\nchannels = 3.5\n",
+		"y.toml":   "base = \"edge\"\n[dram]\nchannels = 2\n",
+		"all.toml": strings.ReplaceAll(string(mustText(t, "edge")), "[vector]", "[vektor]"),
+	})
+	_, err := Machine(filepath.Join(dir, "x.toml"))
+	require.Error(t, err)
+	lines := strings.Split(strings.ReplaceAll(err.Error(), dir, "DIR"), "\n")
+	require.Len(t, lines, 2)
+	assert.Regexp(t, `^DIR/x\.toml: no base and \d+ tables are missing \(core, array, \w+, …\): begin with base = "edge" to say only what differs$`, lines[0])
+	assert.Equal(t, "DIR/x.toml:2: dram.channels = 3.5: want an integer", lines[1])
+	_, err = Machine(filepath.Join(dir, "y.toml"))
+	require.NoError(t, err)
+	_, err = Machine(filepath.Join(dir, "all.toml"))
+	require.ErrorContains(t, err, "no such key; did you mean vector?")
+	assert.NotContains(t, err.Error(), "no base")
+}
+
+func mustText(t *testing.T, name string) []byte {
+	text, ok := Text(name)
+	require.True(t, ok)
+	return text
+}
+
 func TestListNamesTheShippedMachines(t *testing.T) {
 	var names []string
 	for _, m := range List() {
