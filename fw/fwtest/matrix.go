@@ -62,7 +62,7 @@ type expected struct {
 
 // matrix has a row for every kind.
 var matrix = []expected{
-	{spec: fault.Spec{Kind: "all-ones", Target: fault.On(abi.BARRegisters), Duration: 20 * sim.Microsecond}, ends: []unix.Errno{0, unix.ETIME}, collateral: true},
+	{spec: fault.Spec{Kind: "all-ones", Target: fault.On(abi.BARRegisters), Duration: 20 * sim.Microsecond}, when: mailing, ends: []unix.Errno{0, unix.EIO}},
 	{spec: fault.Spec{Kind: "link-loss", Duration: 2 * sim.Millisecond}, when: pulling, ends: []unix.Errno{unix.ENODEV, unix.EIO}},
 	{spec: fault.Spec{Kind: "dma-error"}, ends: []unix.Errno{unix.EIO, unix.ETIME}},
 	{spec: fault.Spec{Kind: "lost-completion", Duration: 60 * sim.Microsecond}, ends: []unix.Errno{unix.EIO, unix.ETIME}},
