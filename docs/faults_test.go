@@ -13,7 +13,7 @@ import (
 func writeFaults(t *testing.T, b *bytes.Buffer) {
 	head(b, "Faults on demand", `
 Every way in which the device can be made to misbehave: the rows of the table
-in `+"`"+`hw/fault/kinds.go`+"`"+`. A fault is armed from a machine's file, as faulty.toml:
+in `+"`hw/fault/kinds.go`"+`. A fault is armed from a machine's file, as faulty.toml:
 
 `+"```"+`toml
 base = "tiny"
@@ -27,18 +27,24 @@ count = 3            # the third chance; or at = "1ms", probability = 0.01, …
 presi run -c faulty.toml -w gemm:64x64x64 -v
 `+"```"+`
 
-`+"`"+`-v`+"`"+` prints what the driver says of it; the run ends with the job's error. A fault is
-armed as well from Go (`+"`"+`npu.Device.Inject(fault.Spec{Kind: "dma-error", Count: 3})`+"`"+`, also
+`+"`--fault`"+` does the same without a file, again for more:
+
+`+"```"+`sh
+presi run -c tiny -w gemm:64x64x64 --fault kind=dma-error,count=3 -v
+`+"```"+`
+
+`+"`-v`"+` prints what the driver says of it; the run ends with the job's error. Faults are
+armed as well from Go (`+"`npu.Device.Inject(fault.Spec{Kind: \"dma-error\", Count: 3})`"+`, also
 while the simulation runs), and by the INJECT block of BAR0 ([registers.md](registers.md)),
 which takes the number of the kind. The keys are in [config.md](config.md).
 
 A fault sees a *chance* whenever what its row counts happens to its target within
-its addresses, not before `+"`"+`at`+"`"+`. Of its chances `+"`"+`space`+"`"+` pass; of the rest each
-`+"`"+`interval`+"`"+`-th is struck, with `+"`"+`probability`+"`"+`, until it has struck `+"`"+`times`+"`"+`. Those are the
+its addresses, not before `+"`at`"+`. Of its chances `+"`space`"+` pass; of the rest each
+`+"`interval`"+`-th is struck, with `+"`probability`"+`, until it has struck `+"`times`"+`. Those are the
 kernel's words for the same thing. A fault that names no trigger strikes its first
 chance, and without a target anybody's: the first DMA request of the device is the read
-of a ring entry, where a `+"`"+`dma-error`+"`"+` costs a reset (ETIME) rather than a job's EIO.
-Kinds marked with a star need no chance: with `+"`"+`at`+"`"+` alone they happen at that instant.
+of a ring entry, where a `+"`dma-error`"+` costs a reset (ETIME) rather than a job's EIO.
+Kinds marked with a star need no chance: with `+"`at`"+` alone they happen at that instant.
 
 The outcome is what the reference driver makes of it, and any driver should: an
 errno, a recovery, or nothing. The last column says how the job or call that meets
