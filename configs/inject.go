@@ -3,18 +3,20 @@ package configs
 import (
 	"errors"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/presi-sim/presi/hw"
-	"github.com/presi-sim/presi/hw/fault"
 )
 
-// Injection reads a fault as the command line writes it: the keys of [[fault]]
-// as "kind=dma-error,count=3". The error is Faults.
-func Injection(text string) (spec fault.Spec, err error) {
+// Inject adds a fault as the command line writes it: the keys of [[fault]] as
+// "kind=dma-error,count=3". The error is Faults; then nothing is added.
+func (c *Config) Inject(text string) error {
+	faults := withZero(c.Faults)
+	spec := &faults[len(faults)-1]
 	p := place{set: text, flag: "--fault"}
-	d := &decoder{root: reflect.TypeFor[fault.Spec](), from: map[string]place{}, spoilt: map[string]bool{}, at: func(string) place { return p }}
-	rv := reflect.ValueOf(&spec).Elem()
+	rv := reflect.ValueOf(spec).Elem()
+	d := &decoder{root: rv.Type(), from: map[string]place{}, spoilt: map[string]bool{}, at: func(string) place { return p }}
 	for _, part := range strings.Split(text, ",") {
 		key, value, ok := strings.Cut(part, "=")
 		key = strings.TrimSpace(key)
@@ -22,7 +24,7 @@ func Injection(text string) (spec fault.Spec, err error) {
 		switch {
 		case !ok || key == "":
 			d.faults = append(d.faults, p.fault("", "", "want key=value,…, such as kind=dma-error,count=3"))
-			return spec, d.faults.err()
+			return d.faults.err()
 		case again:
 			d.bad(key, strings.TrimSpace(value), "is there twice")
 		default:
@@ -35,5 +37,12 @@ func Injection(text string) (spec fault.Spec, err error) {
 			d.faults = append(d.faults, p.fault(fault.Key, show(fault.Found), "want "+fault.Want))
 		}
 	}
-	return spec, d.faults.err()
+	err := d.faults.err()
+	if err == nil {
+		c.Faults = faults
+	}
+	return err
 }
+
+// withZero returns a copy of a list with a zero value behind.
+func withZero[T any](list []T) []T { return append(slices.Clone(list), *new(T)) }

@@ -12,11 +12,12 @@ import (
 
 // A fault on the command line is read as one in a file.
 func TestInjection(t *testing.T) {
-	got, err := Injection("kind=engine-slow, target=1,count=3,probability=0.5,at=2us,duration=350ns,times=-1")
-	require.NoError(t, err)
+	var c Config
+	require.NoError(t, c.Inject("kind=parity"))
+	require.NoError(t, c.Inject("kind=engine-slow, target=1,count=3,probability=0.5,at=2us,duration=350ns,times=-1"))
 	want := fault.Spec{Kind: "engine-slow", Target: fault.On(1), Count: 3, Probability: 0.5, At: 2 * sim.Microsecond,
 		Duration: 350 * sim.Nanosecond, Times: fault.Unlimited}
-	require.Equal(t, want, got)
+	require.Equal(t, []fault.Spec{{Kind: "parity"}, want}, c.Faults)
 }
 
 func TestBadInjections(t *testing.T) {
@@ -32,7 +33,9 @@ func TestBadInjections(t *testing.T) {
 		"kind=dma-error,kind=parity": {`kind = "parity": is there twice`},
 		"kind=dma-error,target=x,space=-1,probability=2": {"target = ", `space = -1: want 0 or more`, "probability = 2"},
 	} {
-		_, err := Injection(text)
+		var c Config
+		err := c.Inject(text)
+		assert.Empty(t, c.Faults)
 		var faults Faults
 		require.ErrorAs(t, err, &faults, text)
 		assert.Len(t, faults, len(want), "%s: %v", text, err)

@@ -15,7 +15,6 @@ import (
 	"github.com/presi-sim/presi/fw/rt"
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/core"
-	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/hw/kern"
 	"github.com/presi-sim/presi/queue"
 	"github.com/presi-sim/presi/sim"
@@ -71,7 +70,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	machine := *o.Machine
 	machine.Faults = nil // armed below, to be asked what became of them
 	r := newRun(o, NewSystem(&machine, pool, o.Seed, o.Trace != nil || o.TraceText != nil))
-	if err := r.arm(o.Machine.Faults); err != nil {
+	if err := r.arm(); err != nil {
 		return nil, err
 	}
 	stop := context.AfterFunc(ctx, func() { r.sys.Engine.Post(r.sys.Engine.Stop) })
@@ -121,7 +120,7 @@ type run struct {
 	same                *bool
 	verified            *bool
 	failures            []string
-	armed               []*fault.Armed
+	armed               []armed  // a fault of the machine's each
 	messages            []string // of the driver, those of jobs
 }
 
@@ -138,9 +137,15 @@ func newRun(o Options, sys *System) *run {
 	return r
 }
 
+// armed is a fault that the device waits for.
+type armed interface {
+	Struck() int
+	Seen() int64
+}
+
 // arm arms the configured faults.
-func (r *run) arm(specs []fault.Spec) error {
-	for _, s := range specs {
+func (r *run) arm() error {
+	for _, s := range r.o.Machine.Faults {
 		armed, err := r.sys.Device.Inject(s)
 		if err != nil {
 			return err
@@ -206,8 +211,8 @@ func (r *run) report() *Report {
 	}
 	rep.PeakRate = perCycle * float64(cfg.Core.Clock)
 	rep.PeakMemory = float64(r.sys.Device.DRAM().PeakRate())
-	for _, a := range r.armed {
-		rep.Faults = append(rep.Faults, FaultCount{a.Spec.Kind, a.Struck(), a.Seen()})
+	for i, a := range r.armed {
+		rep.Faults = append(rep.Faults, FaultCount{cfg.Faults[i].Kind, a.Struck(), a.Seen()})
 	}
 	rep.Layers = []Layer{}
 	total := r.head

@@ -60,11 +60,11 @@ func (f *runFlags) options(a *app) (o lab.Options, err error) {
 	var fault error
 	o.Machine, fault = f.machine.load()
 	errs = append(errs, fault)
+	if fault != nil {
+		o.Machine = &configs.Config{} // to go on with what else is wrong
+	}
 	for _, text := range f.faults {
-		spec, err := configs.Injection(text)
-		if errs = append(errs, err); o.Machine != nil {
-			o.Machine.Faults = append(o.Machine.Faults, spec)
-		}
+		errs = append(errs, o.Machine.Inject(text))
 	}
 	o.Graph, fault = f.workload.load(f.name)
 	errs = append(errs, workloadError(fault))
