@@ -33,6 +33,7 @@ func (d *Device) register() error {
 	d.DebugAttr("recovery", fw.Attr{Show: d.showRecovery})
 	d.DebugAttr("rings", d.awake(d.showRings))
 	d.DebugAttr("reset", fw.Attr{Store: d.storeReset})
+	d.addInjection()
 	return nil
 }
 

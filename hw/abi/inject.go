@@ -19,6 +19,72 @@ const (
 // InjectForever in TIMES strikes without end.
 const InjectForever = 0xffffffff
 
+// InjectUse says which of INJECT's registers a kind looks at beside those of its
+// trigger: a set.
+type InjectUse uint8
+
+// Registers that not every kind uses.
+const (
+	InjectTarget   InjectUse = 1 << iota // TARGET
+	InjectAddress                        // FROM and TO
+	InjectValue                          // VALUE
+	InjectDuration                       // DURATION_NS
+	// InjectUnreadable: a read of STATUS behind ARM would itself meet the fault.
+	InjectUnreadable
+)
+
+// InjectKind is a kind of fault.
+type InjectKind struct {
+	Name string
+	Uses InjectUse
+}
+
+// InjectKinds has what software needs to know of each kind; KIND is the index
+// plus 1.
+var InjectKinds = [...]InjectKind{
+	{"all-ones", InjectTarget | InjectAddress | InjectDuration | InjectUnreadable},
+	{"link-loss", InjectTarget | InjectAddress | InjectDuration | InjectUnreadable},
+	{"dma-error", InjectTarget | InjectAddress | InjectValue},
+	{"lost-completion", InjectTarget | InjectAddress | InjectDuration},
+	{"fewer-vectors", InjectValue},
+	{"aer-corrected", InjectTarget},
+	{"aer-nonfatal", InjectTarget},
+	{"aer-fatal", InjectTarget},
+	{"irq-lost", InjectTarget},
+	{"irq-doubled", InjectTarget},
+	{"irq-spurious", InjectTarget | InjectValue},
+	{"irq-late", InjectTarget | InjectDuration},
+	{"irq-storm", InjectTarget | InjectValue | InjectDuration},
+	{"completion-early", InjectTarget},
+	{"completion-twice", InjectTarget},
+	{"completion-unknown", InjectTarget | InjectValue},
+	{"completion-missing", InjectTarget},
+	{"queue-stuck", InjectTarget | InjectDuration},
+	{"bad-opcode", InjectTarget},
+	{"stale-entry", InjectTarget},
+	{"page-fault", InjectTarget | InjectAddress},
+	{"perm-fault", InjectTarget | InjectAddress},
+	{"walk-abort", InjectTarget | InjectAddress},
+	{"invalidate-hang", InjectDuration},
+	{"stale-tlb", InjectTarget},
+	{"wrong-context", InjectTarget | InjectAddress | InjectValue},
+	{"record-lost", InjectTarget | InjectAddress},
+	{"ecc-corrected", InjectTarget | InjectAddress},
+	{"ecc-uncorrectable", InjectTarget | InjectAddress},
+	{"parity", InjectTarget | InjectAddress},
+	{"boot-error", InjectValue},
+	{"boot-hang", InjectDuration},
+	{"mailbox-error", InjectValue},
+	{"mailbox-hang", InjectDuration},
+	{"heartbeat-lost", InjectTarget | InjectDuration},
+	{"engine-hang", InjectTarget},
+	{"engine-slow", InjectTarget | InjectDuration},
+	{"not-idle", InjectTarget | InjectDuration},
+	{"reset-hang", InjectTarget | InjectDuration},
+	{"reset-fail", InjectTarget},
+	{"thermal", InjectTarget | InjectValue | InjectDuration},
+}
+
 // Inject is faults on demand.
 var Inject = reg.Table{
 	Name: "INJECT", Base: BaseInject, Size: 0x1000,
