@@ -17,7 +17,8 @@ convolution in tiles. Columns: M,K,N (or a convolution's ifmap_h,ifmap_w,filt_h,
 filt_w,channels,num_filt and optionally stride_h,stride_w), array_h,array_w,
 dataflow (ws, os, is), overlap (double_buffered, scalesim), and optionally dtype,
 groups, line and mapping (a tiling, [T] … - [O] … - [I] …). What no column says
-is of the machine given by --config; without one, of a bare array.` + batchHelp,
+is of the machine given by --config; without one, of a bare array. A line
+repeats its row.` + batchHelp,
 		Example: `  presi array --batch layers.csv
   presi array -c edge --batch tiles.csv`,
 	}, func(c *cobra.Command, _ []string) error {

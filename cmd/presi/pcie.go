@@ -15,7 +15,8 @@ func (a *app) pcieCommand() *cobra.Command {
 writes, of reads and of both at once, and the latency of one read. Tags are
 unlimited unless column tags says otherwise; rtt_ns is the round trip of one
 request alone. Further columns are ignored,
-save those that look like one of these two misspelt.` + batchHelp,
+save those that look like one of these two misspelt. A line
+repeats its row.` + batchHelp,
 		Example: "  presi pcie --batch links.csv",
 	}, func(c *cobra.Command, _ []string) error {
 		if err := wantsBatch(c, file); err != nil {

@@ -16,7 +16,8 @@ var BareArray = core.ArrayConfig{F32Cycles: 1}
 // array's columns its own are meant.
 func Array(base core.ArrayConfig) *Kind {
 	k := &Kind{
-		Name: "array",
+		Name:   "array",
+		Repeat: true,
 		Header: Header{
 			Columns: []Column{
 				{Name: "M", Optional: true, Doc: "rows of the output, or pixels"},

@@ -11,7 +11,8 @@ import (
 // Gemm times products on a machine.
 func Gemm(ctx context.Context, machine *configs.Config) *Kind {
 	k := &Kind{
-		Name: "gemm",
+		Name:   "gemm",
+		Repeat: true,
 		Header: Header{
 			Columns: []Column{
 				{Name: "M", Doc: "rows of the output"},

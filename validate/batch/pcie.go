@@ -27,6 +27,7 @@ var PCIe = Kind{
 			"rdwr_each_Gbps", "rdwr_Mtps", "wr_wire_B", "rd_tx_wire_B", "rd_rx_wire_B"},
 		AnyOther: true,
 	},
+	Repeat: true,
 	Measure: func(r *Row) any {
 		l := PCIeLink(r)
 		if r.Err() != nil {

@@ -87,6 +87,9 @@ func (h *Header) check(file string, names []string) error {
 	bad := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf(file+":1: "+format, args...))
 	}
+	if !slices.ContainsFunc(names, func(n string) bool { return h.knows(n) || slices.Contains(h.Ignored, n) }) {
+		return fmt.Errorf("%s:1: the first line must name the columns: %s", file, h.list())
+	}
 	for i, n := range names {
 		switch {
 		case slices.Contains(names[:i], n):

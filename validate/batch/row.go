@@ -21,6 +21,7 @@ type Row struct {
 	fields []string
 	at     map[string]int
 	faults []error
+	spoilt map[string]bool // columns that have a fault
 }
 
 // Err returns everything that is wrong with the row, nil if nothing is.
@@ -38,6 +39,10 @@ func (r *Row) errorf(format string, args ...any) error {
 
 // Bad notes that a column's value is wrong and says what would be right.
 func (r *Row) Bad(column, want string, args ...any) {
+	if r.spoilt == nil {
+		r.spoilt = map[string]bool{}
+	}
+	r.spoilt[column] = true
 	r.faults = append(r.faults, r.errorf("%s = %q: want %s", column, r.Text(column), fmt.Sprintf(want, args...)))
 }
 
@@ -51,7 +56,8 @@ func (r *Row) Wrong(column string, err error) {
 
 // Fault notes an error of the block that the row is for. Mistakes in its
 // configuration are renamed after the columns: a key "pcie.mps" is the column
-// mps, unless columns has another name for it.
+// mps, unless columns has another name for it. A column that has a fault already
+// gets no other.
 func (r *Row) Fault(err error, columns map[string]string) {
 	if err == nil {
 		return
@@ -70,6 +76,9 @@ func (r *Row) Fault(err error, columns map[string]string) {
 	key := c.Key[strings.LastIndex(c.Key, ".")+1:]
 	if name, ok := columns[c.Key]; ok {
 		key = name
+	}
+	if r.spoilt[key] {
+		return
 	}
 	r.faults = append(r.faults, r.errorf("%s = %v: want %s", key, c.Found, c.Want))
 }
@@ -103,11 +112,15 @@ func (r *Row) Or(column string, without, low, high int64) int64 {
 // prefixed is Int for text that may begin with a word, as "gen3".
 func (r *Row) prefixed(column, prefix string, low, high int64) int64 {
 	v, err := strconv.ParseInt(strings.TrimPrefix(r.Text(column), prefix), 10, 64)
-	if err != nil || v < low || v > high {
+	switch {
+	case err == nil && v >= low && v <= high:
+		return v
+	case prefix == "":
 		r.Bad(column, "a whole number from %d to %d", low, high)
-		return 0
+	default:
+		r.Bad(column, "%s%d to %s%d", prefix, low, prefix, high)
 	}
-	return v
+	return 0
 }
 
 // Float returns a positive number.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"runtime"
+	"strconv"
 )
 
 // Kind is a kind of batch: its columns and what a row of them comes to. Measure
@@ -15,6 +16,7 @@ type Kind struct {
 	Name string
 	Header
 	Measure func(*Row) any
+	Repeat  bool // a line of Run begins with the row's own values
 }
 
 // Run reads a batch and writes a line of JSON a row, in order: what was
@@ -31,6 +33,8 @@ func (k *Kind) Run(ctx context.Context, file string, in io.Reader, out io.Writer
 		if e := rows[i].Err(); e != nil {
 			failed = append(failed, e)
 			line = rowError{rows[i].Number, e.Error()}
+		} else if k.Repeat {
+			line = repeated{k, rows[i], line}
 		}
 		return enc.Encode(line)
 	})
@@ -66,6 +70,38 @@ func IsFile(err error) bool {
 type rowError struct {
 	Row   int    `json:"row"`
 	Error string `json:"error"`
+}
+
+// repeated is a result, an object, with the row's values in front.
+type repeated struct {
+	kind   *Kind
+	row    *Row
+	result any
+}
+
+// MarshalJSON writes numbers as numbers and all else as text.
+func (l repeated) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for _, c := range l.kind.Columns {
+		text := l.row.Text(c.Name)
+		if text == "" {
+			continue
+		}
+		var v any = text
+		if _, err := strconv.ParseFloat(text, 64); err == nil && json.Valid([]byte(text)) {
+			v = json.RawMessage(text)
+		}
+		value, err := json.Marshal(v)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(append(strconv.AppendQuote(out, c.Name), ':'), value...), ',')
+	}
+	result, err := json.Marshal(l.result)
+	if err != nil || len(result) < 2 || result[0] != '{' {
+		return nil, errors.Join(err, errors.New("batch: a result that is no object"))
+	}
+	return append(out, result[1:]...), nil
 }
 
 func (k *Kind) row(ctx context.Context, r *Row) any {
