@@ -69,8 +69,12 @@ func (b *Buffer) ReadAt(p []byte, off int64) (int, error) {
 	return m.ReadAt(p, off)
 }
 
-// Close drops the handle. The memory lives on while jobs use it.
+// Close drops the handle and the mapping: slices of its Bytes must not be used any
+// more. The memory lives on while jobs use it.
 func (b *Buffer) Close() error {
+	if m, ok := b.mapping.(interface{ Unmap() }); ok {
+		m.Unmap()
+	}
 	b.mapping = nil
 	a := abi.GemClose{Handle: b.Handle}
 	return call(b.dev.node, "GEM_CLOSE", abi.NrGemClose, &a)

@@ -30,7 +30,8 @@ func Open(node Node) (*Device, error) {
 	return d, nil
 }
 
-// Close closes the node: buffers, queues and syncobjs go with it.
+// Close closes the node: buffers, queues and syncobjs go with it. A buffer that is
+// mapped keeps its memory until it is closed too.
 func (d *Device) Close() error { return d.node.Close() }
 
 // Telemetry reads the device's counters, latched together.

@@ -14,6 +14,17 @@
 //	t, err := q.Submit(&rt.Job{Commands: cmd, Buffers: []*rt.Buffer{x}})
 //	err = q.Wait(t, deadline)
 //
+// # Processes and goroutines
+//
+// An in-process device lives in a simulation. A program that runs as a process of
+// it uses the node of Local as it is, and the same program gets the same answers at
+// the same nanosecond every time. Programs that are ordinary goroutines of a test or
+// a server wrap that node in Served, while another goroutine serves the simulation:
+// each call then runs as a process, and any number of goroutines may use one device
+// at once. When their calls land depends on the machine and its scheduler: times are
+// not reproducible, results are. Of one Device all methods may be called together;
+// a Queue, its Commands and a Buffer's first Map are for one goroutine at a time.
+//
 // # Layers
 //
 // Device, Buffer, Queue and Syncobj are the uAPI with types. Commands builds a
