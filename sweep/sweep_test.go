@@ -183,7 +183,7 @@ func TestFaults(t *testing.T) {
 		{"unknown machine", "base = \"tyny\"\nworkloads = [\"gemm:8x8x8\"]", []string{`s.toml:1: base = "tyny": no such machine; did you mean tiny?`}},
 		{"missing machine file", "base = \"no.toml\"\nworkloads = [\"gemm:8x8x8\"]", []string{`s.toml:1: base = "no.toml": cannot read it`}},
 		{"workloads", "base = \"tiny\"\nworkloads = [\n\"resnet19\",\n\"gemm:0x8x8\", \"no.toml\",\n\"lstm:3\"]", []string{
-			`s.toml:3: workloads = "resnet19": is no network; want one of`,
+			`s.toml:3: workloads = "resnet19": is no network; did you mean resnet18?`,
 			`s.toml:4: workloads = "gemm:0x8x8": column 6: `,
 			`s.toml:4: workloads = "no.toml": cannot read no.toml: no such file`,
 			`s.toml:5: workloads = "lstm:3": column 1: operator "lstm" is not supported`}},

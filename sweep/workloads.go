@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/workload"
 )
 
@@ -17,10 +18,24 @@ const datasetBatch = 36
 // data set, else 1.
 func LoadWorkload(name string, dtype workload.DType, batch int) (*workload.Graph, error) {
 	g, err := workload.Load(name, workload.Options{Batch: batch, DType: dtype})
+	err = meant(err)
 	if err != nil || batch != 0 || g.Dataset == "" {
 		return g, err
 	}
 	return workload.Load(name, workload.Options{Batch: datasetBatch, DType: dtype})
+}
+
+// meant says of an unknown network which one is like it.
+func meant(err error) error {
+	var e *workload.Error
+	if !errors.Is(err, workload.ErrUnknown) || !errors.As(err, &e) {
+		return err
+	}
+	near := configs.Nearest(e.Source, workload.List())
+	if near == "" {
+		return err
+	}
+	return &workload.Error{Source: e.Source, Msg: "is no network; did you mean " + near + "?", Err: e.Err}
 }
 
 // load is one workload of the sweep with a type and a batch.

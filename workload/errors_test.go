@@ -164,6 +164,9 @@ func TestLoadFaults(t *testing.T) {
 		{"digits,context=3", Options{}, "context: digits has no variable of this name; it has $batch", nil},
 		{"gpt2-decode,context", Options{}, "is no variable; want name=number, for example gpt2-decode,context=1024", nil},
 		{"gpt2-decode,context=2000", Options{}, "position counts to 1999; the table wpe.weight has 1024 rows", nil},
+		{"gpt2-decode,context=0", Options{}, "gpt2-decode,context=0: context = 0: want 1 or more", nil},
+		{"gpt2-decode,context=0,layers=2", Options{}, "gpt2-decode,context=0,layers=2: context = 0: want 1 or more", nil},
+		{"gpt2-decode,context=-3", Options{}, "gpt2-decode,context=-3: context = -3: want 1 or more", nil},
 		{"missing.toml", Options{}, "workload missing.toml: open missing.toml:", os.ErrNotExist},
 		{"lstm:3x4", Options{}, `lstm:3x4: column 1: operator "lstm" is not supported; supported are gemm`, ErrUnsupported},
 	} {
@@ -173,7 +176,24 @@ func TestLoadFaults(t *testing.T) {
 		if c.is != nil {
 			assert.ErrorIs(t, err, c.is)
 		}
+		if strings.Contains(c.want, "or more") {
+			assert.EqualError(t, err, c.want, "and nothing that follows from it")
+		}
 	}
+}
+
+// A variable may be 0 where the network has use for it; and what is wrong
+// without it is not blamed on it.
+func TestVariableOfZero(t *testing.T) {
+	network := strings.Replace(head, "[[block]]", "[set]\nn = 1\n[[block]]", 1)
+	require.NotEqual(t, head, network)
+	file := filepath.Join(t.TempDir(), "mine.toml")
+	require.NoError(t, os.WriteFile(file, []byte(network+`{ name = "last", op = "relu", in = "x" }]`), 0o644))
+	mustLoad(t, file+",n=0", Options{})
+	require.NoError(t, os.WriteFile(file, []byte(network+`{ name = "last", op = "relu", in = "y" }]`), 0o644))
+	_, err := Load(file+",n=0", Options{})
+	require.Error(t, err)
+	assert.NotContains(t, err.Error(), "n = 0")
 }
 
 func TestUnsupportedOperatorCanBeTested(t *testing.T) {

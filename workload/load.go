@@ -2,10 +2,13 @@ package workload
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
+	"slices"
 	"strings"
 )
 
@@ -43,7 +46,30 @@ func Load(name string, opts Options) (*Graph, error) {
 	if err != nil {
 		return nil, err
 	}
-	return loadFile(base, opts, vars)
+	g, err := loadFile(base, opts, vars)
+	if err != nil {
+		return nil, zeroed(name, base, opts, vars, err)
+	}
+	return g, nil
+}
+
+// zeroed turns what follows from a variable of 0 into one error, if the network
+// can be read without it.
+func zeroed(name, base string, opts Options, vars map[string]int, err error) error {
+	others, zeros := map[string]int{}, []error{}
+	for _, key := range slices.Sorted(maps.Keys(vars)) {
+		if others[key] = vars[key]; vars[key] == 0 {
+			delete(others, key)
+			zeros = append(zeros, &Error{Source: name, Msg: key + " = 0: want 1 or more"})
+		}
+	}
+	if len(zeros) == 0 {
+		return err
+	}
+	if _, other := loadFile(base, opts, others); other != nil {
+		return err
+	}
+	return errors.Join(zeros...)
 }
 
 // Parse makes a graph of one operator's shorthand, with batch 1 in bf16. A
@@ -110,6 +136,9 @@ func splitVars(name string) (string, map[string]int, error) {
 	vars := map[string]int{}
 	for _, part := range parts[1:] {
 		key, value, ok := strings.Cut(part, "=")
+		if strings.HasPrefix(value, "-") && identifier(key) == key && key != "" {
+			return "", nil, &Error{Source: name, Msg: key + " = " + value + ": want 1 or more"}
+		}
 		v, err := env{}.eval(value)
 		if !ok || err != nil || identifier(key) != key || key == "" {
 			return "", nil, &Error{Source: name, Key: part,

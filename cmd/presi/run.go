@@ -47,7 +47,7 @@ handwritten digits are classified on the edge machine.`,
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
 	flags.BoolVarP(&f.verbose, "verbose", "v", false, "print the driver's messages")
 	flags.StringVar(&f.trace, "trace", "", "write a trace for ui.perfetto.dev to `FILE`")
-	flags.StringVar(&f.traceText, "trace-text", "", "write the same trace as text to `FILE`")
+	flags.StringVar(&f.traceText, "trace-text", "", "write the same trace as text to `FILE`, - for standard output, before the report")
 	flags.StringArrayVar(&f.faults, "fault", nil, "let the device fail, `FAULT` as the keys of [[fault]]: kind=dma-error,count=3; again for more")
 	f.workers = a.numberFlag(c, "workers", 0, 0, maxWorkers, "threads that compute values (default: as many as processors)")
 	f.seed = a.numberFlag(c, "seed", 1, 0, math.MaxUint64, "of all random values")
@@ -71,7 +71,10 @@ func (f *runFlags) options(a *app) (o lab.Options, err error) {
 	if f.verify && f.timingOnly {
 		errs = append(errs, errors.New("--verify: wants values, which --timing-only leaves out; give one of the two"))
 	}
-	if f.trace != "" && f.trace == f.traceText {
+	switch {
+	case f.trace == "-":
+		errs = append(errs, errors.New("--trace -: the report goes to standard output; want a file"))
+	case f.trace != "" && f.trace == f.traceText:
 		errs = append(errs, fmt.Errorf("--trace-text %s: is the file of --trace, too", f.trace))
 	}
 	o.TimingOnly, o.Verify = f.timingOnly, f.verify
@@ -87,7 +90,7 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	if err != nil {
 		return err
 	}
-	traces, err := openTraces(f.trace, f.traceText)
+	traces, err := a.openTraces(f.trace, f.traceText)
 	if err != nil {
 		return err
 	}

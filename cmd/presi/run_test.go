@@ -85,6 +85,29 @@ func TestTraces(t *testing.T) {
 	assert.True(t, strings.HasPrefix(string(b), "# start_ps\tend_ps\t"))
 }
 
+// A trace as text goes to standard output, whole, and the report behind it.
+func TestTraceToStandardOutput(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "t.txt")
+	report(t, in(t, gemm+"--timing-only --json --trace-text "+file))
+	text, err := os.ReadFile(file)
+	require.NoError(t, err)
+	got := in(t, gemm+"--timing-only --json --trace-text -")
+	require.Equal(t, 0, got.code, got.err)
+	rest, ok := strings.CutPrefix(got.out, string(text))
+	require.True(t, ok)
+	assert.Len(t, objects(t, rest), 1)
+	assert.NoFileExists(t, "-")
+	got = in(t, gemm+"--trace -")
+	assert.Equal(t, call{"", "--trace -: the report goes to standard output; want a file\n", 2}, got)
+}
+
+// A batch of nothing is no batch; left out it is the workload's own.
+func TestBatchOfNothing(t *testing.T) {
+	for _, line := range []string{gemm + "--batch 0", "workload show digits --batch 0"} {
+		assert.Equal(t, call{"", "--batch 0: want a whole number from 1 to 2147483647\n", 2}, in(t, line), line)
+	}
+}
+
 func TestInterruptedRunPrintsWhatItHas(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

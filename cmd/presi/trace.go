@@ -15,15 +15,20 @@ type traces []*traceFile
 
 type traceFile struct {
 	*bufio.Writer
-	file *os.File
+	file *os.File // nil: it is standard output
 }
 
-// openTraces makes the files of two flags; an empty path is none.
-func openTraces(perfetto, text string) (traces, error) {
+// openTraces makes the files of two flags; an empty path is none, and - for text
+// standard output.
+func (a *app) openTraces(perfetto, text string) (traces, error) {
 	ts := make(traces, 2)
 	var errs []error
 	for i, flag := range []struct{ name, path string }{{"--trace", perfetto}, {"--trace-text", text}} {
 		if flag.path == "" {
+			continue
+		}
+		if flag.path == "-" {
+			ts[i] = &traceFile{Writer: bufio.NewWriter(a.out)}
 			continue
 		}
 		file, err := os.Create(flag.path)
@@ -63,7 +68,11 @@ func (ts traces) close(written bool) error {
 		if t == nil {
 			continue
 		}
-		errs = append(errs, t.Flush(), t.file.Close())
+		errs = append(errs, t.Flush())
+		if t.file == nil {
+			continue
+		}
+		errs = append(errs, t.file.Close())
 		if info, err := os.Lstat(t.file.Name()); !written && err == nil && info.Mode().IsRegular() {
 			errs = append(errs, os.Remove(t.file.Name()))
 		}
