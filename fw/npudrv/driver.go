@@ -147,19 +147,33 @@ func (d *Device) identify() error {
 	if v := d.read(regABIVersion); v != abi.Version {
 		return fmt.Errorf("register interface %d, this driver knows %d: %w", v, abi.Version, unix.ENODEV)
 	}
-	array := d.read(regArray)
+	missing := false
+	capability := func(off uint64) uint32 {
+		v := d.read(off)
+		missing = missing || v == ^uint32(0)
+		return v
+	}
+	wide := func(off uint64) uint64 {
+		v := d.read64(off)
+		missing = missing || v == ^uint64(0)
+		return v
+	}
+	array := capability(regArray)
 	d.info = abi.DeviceInfo{
-		HWVersion: d.read(regHWVersion), ABIVersion: abi.Version, Platform: d.read(regPlatform),
-		NumCores: d.read(regCores), NumQueues: d.read(regQueues), NumDMAChannels: d.read(regDMA),
-		ArrayRows: array & 0xffff, ArrayCols: array >> 16, VectorLanes: d.read(regVector),
-		VABits: d.read(regVABits), DTypes: uint64(d.read(regDTypes)), MemSize: d.read64(regMemSize),
-		ScratchpadSize: d.read64(regSpadSize), CoreClockHz: d.read64(regCoreHz),
-		TimestampHz: d.read64(regTimestampHz), PageSizes: uint64(d.read(regPageSizes)),
+		HWVersion: capability(regHWVersion), ABIVersion: abi.Version, Platform: capability(regPlatform),
+		NumCores: capability(regCores), NumQueues: capability(regQueues), NumDMAChannels: capability(regDMA),
+		ArrayRows: array & 0xffff, ArrayCols: array >> 16, VectorLanes: capability(regVector),
+		VABits: capability(regVABits), DTypes: uint64(capability(regDTypes)), MemSize: wide(regMemSize),
+		ScratchpadSize: wide(regSpadSize), CoreClockHz: wide(regCoreHz),
+		TimestampHz: wide(regTimestampHz), PageSizes: uint64(capability(regPageSizes)),
 		VAStart: vaStart, VAEnd: vaEnd,
 	}
-	d.windowSize = d.read64(regBAR2Size)
-	d.ringLog2 = d.read(regRingLog2)
-	d.maxASID = d.read(regContexts)
+	d.windowSize = wide(regBAR2Size)
+	d.ringLog2 = capability(regRingLog2)
+	d.maxASID = capability(regContexts)
+	if missing {
+		return fmt.Errorf("a capability reads all ones: %w", unix.ENODEV)
+	}
 	return nil
 }
 

@@ -212,3 +212,23 @@ func TestNoFaultInjectElsewhere(t *testing.T) {
 		})
 	}
 }
+
+// A read that nobody answers, wherever in probe: no capability is taken from all
+// ones, and the next probe finds the device as it is.
+func TestAllOnesInProbe(t *testing.T) {
+	for chance := range 30 {
+		d := fwtest.NewDevice(t, fwtest.Unbound())
+		d.Run(func() {
+			armed, err := d.NPU.Inject(fault.Spec{Kind: "all-ones", Target: fault.On(abi.BARRegisters), Space: chance})
+			require.NoError(t, err)
+			if err := d.Probe(); err != nil {
+				assert.Contains(t, []unix.Errno{unix.ENODEV, unix.EIO, unix.ETIME}, fw.Errno(err), "%d: %v", chance, err)
+				armed.Disarm()
+				require.NoError(t, d.Bus.ResetFunction())
+				require.NoError(t, d.Probe())
+			}
+			p := d.Open()
+			copies(t, p, p.NewQueue(abi.EngineCopy, fw.PriorityNormal))
+		})
+	}
+}
