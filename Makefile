@@ -3,16 +3,19 @@
 GO ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-# make race PKGS=./queue, make bench BENCH=Engine COUNT=10, make fuzz FUZZTIME=5m
+# make race PKGS=./queue, make bench BENCH=Engine COUNT=10, make fuzz FUZZTIME=5m,
+# make soak SOAK=1h SEED=1000
 PKGS      ?= ./...
 FUZZ      ?= Fuzz
 FUZZTIME  ?= 30s
+SOAK      ?= 10m
+SEED      ?= 1
 BENCH     ?= .
 BENCHTIME ?= 1s
 COUNT     ?= 6
 
 .DEFAULT_GOAL := help
-.PHONY: help build test race lint policy bench gen check fuzz
+.PHONY: help build test race lint policy bench gen check fuzz soak
 
 help: ## this list
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
@@ -53,3 +56,6 @@ fuzz: ## every fuzz target for FUZZTIME
 		echo "== $${t%%:*} $${t##*:}"; \
 		$(GO) test $${t%%:*} -run '^$$' -fuzz "^$${t##*:}\$$" -fuzztime $(FUZZTIME); \
 	done
+
+soak: ## all faults, programs and resets at random for SOAK, from SEED on
+	$(GO) test ./fw/fwtest -count=1 -timeout 0 -run '^TestSoak$$' -soak $(SOAK) -soakseed $(SEED)
