@@ -75,7 +75,7 @@ func (l *Link) onIssue(arg uint64) {
 		l.e.After(0, sim.Call{H: l.handlers.returned, Arg: arg})
 		return
 	}
-	l.down.Send(len(l.sources)-1, sim.Bytes(l.requestBytes(a)), sim.Call{H: l.handlers.request, Arg: arg})
+	l.down.Send(len(l.sources), sim.Bytes(l.requestBytes(a)), sim.Call{H: l.handlers.request, Arg: arg})
 }
 
 func (l *Link) requestBytes(a *access) int64 {
@@ -137,7 +137,7 @@ func (l *Link) onAnswered(arg uint64) {
 		return
 	}
 	a.barrier = l.submitted
-	l.up.Send(len(l.sources), sim.Bytes(l.replyBytes(a)), sim.Call{H: l.handlers.reply, Arg: arg})
+	l.up.Send(len(l.sources)+1, sim.Bytes(l.replyBytes(a)), sim.Call{H: l.handlers.reply, Arg: arg})
 }
 
 // onReply takes the answer at the root complex.
