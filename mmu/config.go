@@ -83,7 +83,7 @@ type IOMMUConfig struct {
 }
 
 // DefaultIOMMUConfig has a 64-entry IOTLB as Neugebauer et al. (SIGCOMM 2018,
-// section 6.5) infer it from a server's DMA bandwidth, and as many page-table
+// from memory, not checked) infer it from a server's DMA bandwidth, and as many page-table
 // pointers.
 func DefaultIOMMUConfig() IOMMUConfig {
 	return IOMMUConfig{IOTLBEntries: 64, IOTLBWays: 64, DDTEntries: 16, PDTEntries: 16,

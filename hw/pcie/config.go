@@ -31,7 +31,7 @@ type Config struct {
 }
 
 // DefaultConfig returns a Gen4 x8 link. Sources of its times: DMA reads of 64
-// bytes take about 550 ns on real hosts (Neugebauer et al., figure 6), of which
+// bytes take about 550 ns on real hosts (Neugebauer et al., from memory, not checked), of which
 // two times Latency is the link's; a P100 answers MMIO reads in 0.88–1.76 µs
 // and takes 98 ns a posted write, 10.26 GB/s write-combined (gdrcopy README).
 func DefaultConfig() Config {
