@@ -271,3 +271,34 @@ func TestBindingDoesNotOverlap(t *testing.T) {
 		})
 	}
 }
+
+// Whoever waited for a probe to end looks again at what there is: neither a function
+// nor a driver that has gone meanwhile is bound.
+func TestBindingLooksAgain(t *testing.T) {
+	for name, leave := range map[string]func(r *fw.Registry) error{
+		"the function has gone": func(r *fw.Registry) error { return r.RemoveDevice("0000:01:00.0") },
+		"the driver has gone":   func(r *fw.Registry) error { return r.UnregisterDriver("b") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			registered(t, func(s *system, r *fw.Registry, a, b *prober) {
+				a.takes, a.fail = 1000, unix.EIO
+				require.NoError(t, r.RegisterDriver(a.entry(one)))
+				var f *fw.Function
+				ended := 0
+				for _, fn := range []func(){
+					func() { f = s.add(r, card("0000:01:00.0", 1)) },
+					func() { assert.NoError(t, r.RegisterDriver(b.entry(one))) },
+					func() { assert.NoError(t, leave(r)) },
+				} {
+					s.k.Spawn("step", false, func() { fn(); ended++ })
+					s.k.Sleep(100)
+				}
+				s.k.Sleep(10_000)
+				require.Equal(t, 3, ended)
+				assert.Equal(t, []string{"a refuses 0000:01:00.0"}, *a.trail)
+				assert.Empty(t, f.Driver())
+				assert.ErrorIs(t, f.Err(), unix.EIO)
+			})
+		})
+	}
+}
