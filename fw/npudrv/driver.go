@@ -92,6 +92,7 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 	}
 	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex(), mailLock: bus.NewMutex(), residency: bus.NewMutex()}
 	base.Private = d
+	d.EnablePower(d.powerOps()) // before the first interrupt: its handler takes a reference and gives it back
 	for _, step := range []func() error{d.enable, d.identify, d.boot, d.resetCompute, d.initMemory, d.initScrubber, d.initFaults, d.initInterrupts, d.initRings, d.handleErrors, d.register} {
 		if err := step(); err != nil {
 			d.Unbind()

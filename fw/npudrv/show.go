@@ -12,7 +12,6 @@ import (
 
 // register makes the device visible, with what it shows in sysfs and debugfs.
 func (d *Device) register() error {
-	d.EnablePower(d.powerOps())
 	if err := d.Register(); err != nil {
 		return err
 	}
