@@ -123,6 +123,11 @@ func (s *soak) did(what string) { s.ran[what]++ }
 func (s *soak) recover() {
 	s.NPU.Faults().Clear()
 	s.Bus.Sleep(20e6) // what lasts for a while ends
+	require.NoError(s.t, s.Class.Sys.Store(fmt.Sprintf("class/accel/accel%d/device/power/control", s.minor), []byte("on")))
+	for end := s.Bus.Now() + soakLimit; s.Driver.PowerUsers() > 1 && s.Bus.Now() < end; {
+		s.Bus.Sleep(1e6)
+	}
+	require.Equal(s.t, 1, s.Driver.PowerUsers(), "only power/control keeps the device awake with every file closed")
 	s.unbind()
 	if s.Link.IsDown() {
 		s.Link.Up()
