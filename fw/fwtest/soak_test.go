@@ -129,10 +129,7 @@ func (s *soak) recover() {
 	}
 	require.Equal(s.t, 1, s.Driver.PowerUsers(), "only power/control keeps the device awake with every file closed")
 	s.unbind()
-	if s.Link.IsDown() {
-		s.Link.Up()
-	}
-	require.NoError(s.t, s.Bus.ResetFunction())
+	s.repair()
 	require.NoError(s.t, s.Probe())
 	for _, drv := range s.drivers {
 		assert.NoError(s.t, drv.Leaks(), "of a driver that is gone")
@@ -147,6 +144,20 @@ func (s *soak) recover() {
 	p.Close()
 }
 
+// repair brings back the link and resets the function; one whose reset hangs for
+// good (reset-hang without a duration) takes no other, and needs its power taken.
+func (s *soak) repair() {
+	if s.Link.IsDown() {
+		s.Link.Up()
+	}
+	if s.NPU.Function().InReset() {
+		s.did("power cycle")
+		s.Engine.Await("a power cycle", func(done sim.Call) { s.NPU.PowerCycle(done) })
+		s.Bus.Sleep(1e6)
+	}
+	require.NoError(s.t, s.Bus.ResetFunction())
+}
+
 // probe binds the driver. Faults may let it fail; without them and after a reset
 // it does not.
 func (s *soak) probe() {
@@ -156,10 +167,7 @@ func (s *soak) probe() {
 	s.did("probe failed")
 	s.NPU.Faults().Clear()
 	s.Bus.Sleep(20e6)
-	if s.Link.IsDown() {
-		s.Link.Up()
-	}
-	require.NoError(s.t, s.Bus.ResetFunction())
+	s.repair()
 	require.NoError(s.t, s.Probe())
 }
 
