@@ -36,7 +36,10 @@ presi run -c tiny -w gemm:64x64x64 --fault kind=dma-error,count=3 -v
 `+"`-v`"+` prints what the driver says of it; the run ends with the job's error. Faults are
 armed as well from Go (`+"`npu.Device.Inject(fault.Spec{Kind: \"dma-error\", Count: 3})`"+`, also
 while the simulation runs), and by the INJECT block of BAR0 ([registers.md](registers.md)),
-which takes the number of the kind. The keys are in [config.md](config.md).
+which takes the number of the kind. A program that sees only the driver arms them in
+debugfs: a directory of `+"`fault_inject/`"+` for each kind, with its settings as files;
+`+"`probability`"+`, in percent and written last, arms, and 0 disarms every fault. The keys
+of the file are in [config.md](config.md).
 
 A fault sees a *chance* whenever what its row counts happens to its target within
 its addresses, not before `+"`at`"+`. Of its chances `+"`space`"+` pass; of the rest each

@@ -302,7 +302,11 @@ func (d *Device) events() {
 // readFaults empties the fault ring into the log.
 func (d *Device) readFaults() {
 	const mask = 1<<faultRingLog2 - 1
-	tail := d.read(regFaultTail) & mask
+	tail := d.read(regFaultTail)
+	if tail == ^uint32(0) {
+		return // the device is gone, or the read was lost: no record to take
+	}
+	tail &= mask
 	for ; d.faultSeq&mask != tail; d.faultSeq++ {
 		p := d.faults.Bytes[(d.faultSeq&mask)*abi.FaultSize:]
 		var r abi.Fault

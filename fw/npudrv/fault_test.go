@@ -232,3 +232,27 @@ func TestAllOnesInProbe(t *testing.T) {
 		})
 	}
 }
+
+// A read of FAULT_TAIL that is lost tells of no records.
+func TestAllOnesIsNoFaultRecord(t *testing.T) {
+	d := fwtest.NewDevice(t)
+	at, lost := abi.Offset(&abi.MMU, "FAULT_TAIL"), false
+	d.Bus.OnRead = func(off, v uint64) uint64 {
+		if off == at && !lost {
+			lost = true
+			return 1<<32 - 1
+		}
+		return v
+	}
+	d.Run(func() {
+		p := d.Open()
+		for range 2 {
+			q := p.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+			j := &fwtest.Job{Packets: []abi.Packet{fwtest.Copy(0x10_0000, 0x20_0000, 4096)}}
+			assert.ErrorIs(t, p.Finish(q, p.Start(q, j)), unix.EFAULT)
+		}
+		assert.True(t, lost)
+		assert.LessOrEqual(t, d.Driver.Faults(), 4, "a record a fault")
+		assert.Positive(t, d.Driver.Faults(), "the next read takes what the lost one left")
+	})
+}
