@@ -30,8 +30,9 @@ test: ## all tests
 race: ## all tests under the race detector
 	$(GO) test -race -timeout 60m $(PKGS)
 
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, go mod tidy, go vet, staticcheck
 	@files=$$(gofmt -l .); test -z "$$files" || { echo "gofmt -w is due in:"; echo "$$files"; exit 1; }
+	$(GO) mod tidy -diff
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 
