@@ -10,7 +10,7 @@ import (
 type ArraySpec struct {
 	M, K, N    int64
 	Groups     int64 // 0 is 1
-	Taps       int64 // of a convolution's window, which K counts; 0 is 1
+	Taps       int64 // pixels of a convolution's window, which K counts; 0: a matrix product
 	Line       int64 // rows of M that follow each other without a break (an image row's pixels); 0: all
 	Type       abi.DType
 	Dataflow   Dataflow
@@ -49,13 +49,14 @@ func (s *ArraySpec) extents() (sr, sc, t int64) {
 // (SCALE-Sim v3's closed forms).
 //
 // DoubleBuffered: shadow registers take the next fold's operand, one array row
-// a cycle, while the present one computes: a fold takes max(T, R) cycles (and
-// FoldCycles to turn to the next), the first is loaded in R before, and R+C−2 cycles after the last row the last
-// sum has left the array. Output-stationary folds move their sums out the same
-// way: R cycles, behind the next fold's back.
+// a cycle, while the present one computes: a fold takes max(T, R) cycles, the
+// first is loaded in R before, and R+C−2 cycles after the last row the last sum
+// has left the array. Output-stationary folds move their sums out the same way:
+// R cycles, behind the next fold's back.
 //
-// With TapFolds each tap of a window has folds of its own: its channels start at
-// the array's first row, however few they are.
+// A convolution's loop over its window adds TapCycles between folds. With
+// TapFolds each tap of the window has folds of its own: its channels start at the
+// array's first row, however few they are.
 //
 // A group of a grouped product is a product of its own: its folds follow those
 // of the group before.
@@ -97,14 +98,17 @@ func (c *ArrayConfig) Cost(s *ArraySpec) ArrayCost {
 // shared returns the cycles that folds of t vectors each take the arrays of the
 // core, and the last fold's.
 func (c *ArrayConfig) shared(s *ArraySpec, folds, t int64) (stream, last int64) {
-	rate, units := c.rate(s.Type), int64(max(c.Units, 1))
+	rate, units, turn := c.rate(s.Type), int64(max(c.Units, 1)), int64(0)
+	if s.Taps > 0 {
+		turn = int64(c.TapCycles)
+	}
 	for rows := int64(1); rows <= units; rows++ { // arrays that share a fold's rows
 		each := units / rows
 		if each*rows != units || rows > 1 && s.Dataflow == abi.OutputStationary {
 			continue
 		}
 		one := c.stream(s, ceilDiv(t, rows)) * rate
-		all := (ceilDiv(folds, each)-1)*(max(one, int64(c.Rows)*rate)+int64(c.FoldCycles)) + one
+		all := (ceilDiv(folds, each)-1)*(max(one, int64(c.Rows)*rate)+turn) + one
 		if rows == 1 || all < stream {
 			stream, last = all, one
 		}

@@ -143,9 +143,9 @@ var mapping = regexp.MustCompile(`^\[T\] N1 C(\d+) M(\d+) P(\d+) Q(\d+) .*\[O\] 
 // tile's channels. An instruction streams up to eight pixels of an output row
 // and keeps the array for four cycles at least; the longer side of the tile is
 // the row. A tile costs 60 cycles beside (setup_cycles): issue of its loops,
-// first weights, drain. Turning to the next weights costs one cycle.
+// first weights, drain. A step of the loop over the window costs one cycle.
 func TestGemmini(t *testing.T) {
-	c := ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1, BurstRows: 8, BurstCycles: 4, FoldCycles: 1, SetupCycles: 60 - (8 + 14)}
+	c := ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1, BurstRows: 8, BurstCycles: 4, TapFolds: true, TapCycles: 1, SetupCycles: 60 - (8 + 14)}
 	sum, worst := 0.0, 0.0
 	rows := table(t, "../../validate/refs/gemmini/rtl.csv")
 	require.Len(t, rows, 11)
@@ -182,7 +182,7 @@ func gemminiCycles(c ArrayConfig, total, outer, inner [4]int64, taps int64) (cyc
 					if part(0, ci) <= 0 || part(1, mi) <= 0 || p <= 0 || q <= 0 {
 						continue
 					}
-					s := ArraySpec{M: p * q, K: part(0, ci), N: part(1, mi), Groups: taps, Line: line, Type: abi.I8}
+					s := ArraySpec{M: p * q, K: part(0, ci) * taps, N: part(1, mi), Taps: taps, Line: line, Type: abi.I8}
 					cycles += c.Cycles(s)
 				}
 			}

@@ -43,7 +43,7 @@ type ArrayConfig struct {
 	SetupCycles int      `toml:"setup_cycles" doc:"cycles from the start of an array operation to its first row: decoding, address generation"`
 	TurnCycles  int      `toml:"turn_cycles" doc:"cycles the array stands still from a product's last row to the next one's first: the issue of its loops"`
 	TapFolds    bool     `toml:"tap_folds" doc:"each tap of a convolution's window has rows of the array to itself; false: the channels of several taps share them"`
-	FoldCycles  int      `toml:"fold_cycles" doc:"cycles the array stands still when it turns from one stationary operand to the next"`
+	TapCycles   int      `toml:"tap_cycles" doc:"cycles the array stands still between the stationary operands of a convolution: its loop over the window. Matrix products have none"`
 	BurstRows   int      `toml:"burst_rows" doc:"rows that one array instruction streams at most; 0: any number"`
 	BurstCycles int      `toml:"burst_cycles" doc:"least cycles of one array instruction; 0: no least"`
 }
@@ -124,7 +124,7 @@ func (c *ArrayConfig) Validate() []error {
 	f.within("array.f32_cycles", int64(c.F32Cycles), 1, 64)
 	f.within("array.setup_cycles", int64(c.SetupCycles), 0, 1<<20)
 	f.within("array.turn_cycles", int64(c.TurnCycles), 0, 1<<20)
-	f.within("array.fold_cycles", int64(c.FoldCycles), 0, 1024)
+	f.within("array.tap_cycles", int64(c.TapCycles), 0, 1024)
 	f.within("array.burst_rows", int64(c.BurstRows), 0, 1<<20)
 	f.within("array.burst_cycles", int64(c.BurstCycles), 0, 1024)
 	return f

@@ -27,7 +27,7 @@ func (p *plan) bounded(cfg *Config) bool {
 	if p.k.Kind == abi.KernelVector {
 		return true
 	}
-	spec := ArraySpec{M: p.tm * p.tw, K: p.r * p.s * p.tk, N: p.tn / p.span, Groups: p.span, Taps: p.r * p.s, Line: p.line(p.tm, p.tw),
+	spec := ArraySpec{M: p.tm * p.tw, K: p.r * p.s * p.tk, N: p.tn / p.span, Groups: p.span, Taps: p.taps(), Line: p.line(p.tm, p.tw),
 		Type: p.k.InType, Dataflow: Dataflow(p.k.Dataflow)}
 	return cfg.Array.Cycles(spec) <= maxTileCycles
 }

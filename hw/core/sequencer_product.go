@@ -164,7 +164,7 @@ func (g *productExpander) step(c *core) {
 	if g.k == 0 {
 		o.after(abi.UnitStore, g.out.used[t.slot])
 	}
-	o.spec = ArraySpec{M: t.hs * t.ws, K: p.r * p.s * ks, N: t.ns / t.gs, Groups: t.gs, Taps: p.r * p.s, Line: p.line(t.hs, t.ws),
+	o.spec = ArraySpec{M: t.hs * t.ws, K: p.r * p.s * ks, N: t.ns / t.gs, Groups: t.gs, Taps: p.taps(), Line: p.line(t.hs, t.ws),
 		Type: p.k.InType, Dataflow: Dataflow(p.k.Dataflow), Accumulate: g.k > 0}
 	o.a, o.b, o.c = p.at(0, a), p.at(1, b), p.at(2, t.slot)
 	o.geom, o.transB = t.geom, p.k.Flags&abi.KernelTransB != 0

@@ -39,9 +39,9 @@ func TestUnits(t *testing.T) {
 func TestUnitsProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		c := ArrayConfig{Rows: rapid.IntRange(1, 32).Draw(t, "rows"), Cols: rapid.IntRange(1, 32).Draw(t, "cols"), F32Cycles: 1,
-			FoldCycles: rapid.IntRange(0, 4).Draw(t, "fold")}
+			TapCycles: rapid.IntRange(0, 4).Draw(t, "tap_cycles")}
 		extent := rapid.Int64Range(1, 300)
-		s := ArraySpec{M: extent.Draw(t, "m"), K: extent.Draw(t, "k"), N: extent.Draw(t, "n"),
+		s := ArraySpec{M: extent.Draw(t, "m"), K: extent.Draw(t, "k"), N: extent.Draw(t, "n"), Taps: rapid.Int64Range(0, 9).Draw(t, "taps"),
 			Dataflow: Dataflow(rapid.IntRange(0, 2).Draw(t, "flow"))}
 		one := c.Cycles(s)
 		c.Units = rapid.IntRange(1, 8).Draw(t, "units")
@@ -58,8 +58,12 @@ func TestTapFolds(t *testing.T) {
 	assert.EqualValues(t, 7*10, c.Cost(&s).Stream, "three channels of nine taps on four rows")
 	c.TapFolds = true
 	assert.EqualValues(t, 9*10, c.Cost(&s).Stream)
+	c.TapCycles = 1
+	assert.EqualValues(t, 9*10+8, c.Cost(&s).Stream, "a step between one fold and the next")
 	s.K = 9 * 5
-	assert.EqualValues(t, 9*2*10, c.Cost(&s).Stream)
+	assert.EqualValues(t, 9*2*10+17, c.Cost(&s).Stream)
+	s.Taps = 0
+	assert.EqualValues(t, 12*10, c.Cost(&s).Stream, "a matrix product has no window")
 }
 
 // A launch has its own time, and one that cores share more; a kernel that the

@@ -109,6 +109,14 @@ func (p *plan) line(h, w int64) int64 {
 	return w
 }
 
+// taps returns the pixels of a convolution's window, 0 for a matrix product.
+func (p *plan) taps() int64 {
+	if p.k.Kind == abi.KernelGEMM {
+		return 0
+	}
+	return p.r * p.s
+}
+
 // slotBytes multiplies, rounds up to slotAlign, and clears ok when the product
 // is beyond any scratchpad.
 func slotBytes(ok *bool, factors ...int64) int64 {

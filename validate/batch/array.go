@@ -88,7 +88,7 @@ func measureArray(r *Row, c core.ArrayConfig) any {
 func tooLong(c *core.ArrayConfig, s *core.ArraySpec) bool {
 	edge := float64(c.Rows + c.Cols)
 	steps := float64(max(s.Groups, 1)) * (float64(s.M) + edge) * (float64(s.K) + edge) * (float64(s.N) + edge)
-	return steps*float64(c.F32Cycles+c.BurstCycles+c.FoldCycles) > 1<<62
+	return steps*float64(c.F32Cycles+c.BurstCycles+c.TapCycles) > 1<<62
 }
 
 // words is what columns of words want.

@@ -108,7 +108,11 @@ func tiled(r *Row, s core.ArraySpec) (specs []core.ArraySpec) {
 		r.Bad("mapping", "%v", err)
 		return nil
 	}
-	s.Taps = t.inner[window] * t.inner[window+1]
+	taps := t.inner[window] * t.inner[window+1]
+	product := taps*t.total[3]*t.total[4] == 1
+	if !product {
+		s.Taps = taps
+	}
 	for at := (extent{}); at[0] < t.outer[0]; t.next(&at) {
 		var part extent
 		for i := range part {
@@ -118,10 +122,10 @@ func tiled(r *Row, s core.ArraySpec) (specs []core.ArraySpec) {
 		if s.Line = max(q, 1); t.inner[3] > t.inner[4] {
 			s.Line = p
 		}
-		if t.inner[3]*t.inner[4] == 1 { // a matrix product
+		if product {
 			s.Line = n
 		}
-		if s.M, s.K, s.N = n*p*q, c*s.Taps, m; s.M*s.K*s.N > 0 {
+		if s.M, s.K, s.N = n*p*q, c*taps, m; s.M*s.K*s.N > 0 {
 			specs = append(specs, s)
 		}
 	}
