@@ -10,6 +10,7 @@ import (
 
 	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/fw/fwtest"
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 )
 
@@ -103,6 +104,41 @@ func TestLargePageReplacesTable(t *testing.T) {
 		assert.EqualValues(t, 42, le.Uint64(large[2].Read(huge-8, 8)))
 		large[2].Close()
 		assert.ErrorIs(t, fill(p, q, end+huge-8, 43, cmd), unix.EFAULT)
+	})
+}
+
+// Host memory runs out when BO_CREATE has the pages of a buffer but needs a page
+// table of the IOMMU's: ENOMEM, nothing is left over, and the next one succeeds.
+func TestNoMemoryForHostPageTables(t *testing.T) {
+	run(t, func(p *fwtest.Program) {
+		var held []*hw.Pages
+		for {
+			pages, err := p.Host.AllocPages(4096)
+			if err != nil {
+				break
+			}
+			held = append(held, pages)
+		}
+		give := func() {
+			p.Host.FreePages(held[0])
+			held = held[1:]
+		}
+		refused := 0
+		for range 600 { // a table reaches 512 pages
+			give()
+			a := abi.BOCreate{Size: 4096, Flags: abi.BOHost}
+			if err := fwtest.Ioctl(p, abi.NrBOCreate, &a); err != nil {
+				require.ErrorIs(t, err, unix.ENOMEM)
+				assert.EqualValues(t, 4096, p.Host.FreeMemory(), "the buffer's page is back")
+				refused++
+				give()
+				fwtest.Must(p, abi.NrBOCreate, &a)
+			}
+		}
+		assert.NotZero(t, refused)
+		for _, pages := range held {
+			p.Host.FreePages(pages)
+		}
 	})
 }
 

@@ -45,8 +45,7 @@ type Host struct {
 	bus          *Bus
 }
 
-// New returns a host at the upstream end of a link. Start must run before a
-// driver uses Bus.
+// New returns a host at the upstream end of a link.
 func New(e *sim.Engine, cfg Config, iommu mmu.IOMMUConfig, link *pcie.Link) *Host {
 	h := &Host{e: e, cfg: cfg, link: link, memory: newMemory(e, cfg), coherent: map[uint64]*hw.Pages{}, vectorLimit: 2048}
 	h.phys = alloc.New(uint64(hugePage), uint64(cfg.Memory)) // page 0 is nobody's
@@ -58,23 +57,12 @@ func New(e *sim.Engine, cfg Config, iommu mmu.IOMMUConfig, link *pcie.Link) *Hos
 	})
 	h.restarted = e.Register("function restarted", func(uint64) {})
 	h.iommu = newIOMMU(e, iommu, h.memory)
-	h.tables = tables{store: h.memory.store, alloc: h.tablePage}
+	h.tables = tables{store: h.memory.store, alloc: func() (uint64, bool) { return h.phys.Take(uint64(pageSize), uint64(pageSize)) }}
 	h.driver.init(h)
 	// The IOMMU's port and host memory keep the order of writes.
 	link.SetUpstream(pcie.Ordered(h.iommu.NewPort(deviceID, h.memory)), func(v int, _ uint64, _ uint32) { h.irqs.message(v) })
 	h.bus = newBus(h)
 	return h
-}
-
-// tablePage returns a zeroed page for the IOMMU's structures.
-func (h *Host) tablePage() uint64 { return h.tablePages(1) }
-
-func (h *Host) tablePages(n uint64) uint64 {
-	at, ok := h.phys.Take(n*uint64(pageSize), n*uint64(pageSize))
-	if !ok {
-		panic(fmt.Sprintf("host: no memory for page tables (%d bytes are free)", h.phys.Left()))
-	}
-	return at
 }
 
 // Bus returns the driver's view.

@@ -26,6 +26,14 @@ type card struct {
 func withHost(t testing.TB, fn func(e *sim.Engine, h *host.Host, c *card)) {
 	cfg, err := configs.Machine("tiny")
 	require.NoError(t, err)
+	withMemory(t, cfg.Host.Memory, fn)
+}
+
+// withMemory is withHost with that much memory.
+func withMemory(t testing.TB, bytes sim.Bytes, fn func(e *sim.Engine, h *host.Host, c *card)) {
+	cfg, err := configs.Machine("tiny")
+	require.NoError(t, err)
+	cfg.Host.Memory = bytes
 	e := sim.New(1)
 	link := pcie.New(e, "pcie", cfg.PCIe, []int{1})
 	h := host.New(e, cfg.Host, cfg.IOMMU, link)
@@ -211,6 +219,50 @@ func TestMemoryRunsOut(t *testing.T) {
 		require.NoError(t, err)
 		assert.Zero(t, b.Touch()[5], "fresh memory is zeroed")
 		h.FreePages(b)
+	})
+}
+
+// fill takes all memory by pages of 4 KiB.
+func fill(h *host.Host) (all []*hw.Pages) {
+	for {
+		p, err := h.AllocPages(4096)
+		if err != nil {
+			return all
+		}
+		all = append(all, p)
+	}
+}
+
+// A mapping that needs a table when there is no memory for one is refused as a
+// whole: nothing of it can be reached, and it succeeds when there is memory.
+func TestPageTablesRunOut(t *testing.T) {
+	withMemory(t, 64*sim.MiB, func(e *sim.Engine, h *host.Host, c *card) {
+		big, err := h.AllocPages(5<<20 - 4096) // two large pages and a table of small ones
+		require.NoError(t, err)
+		pages := fill(h)
+		for range 2 {
+			_, err = h.MapDMA(big, hw.Bidirectional)
+			assert.ErrorIs(t, err, hw.ErrNoMemory)
+			assert.Zero(t, big.Bus)
+			assert.Equal(t, hw.Unsupported, c.dma(e, hw.Read, 4<<30, []byte{0}))
+			h.FreePages(pages[0]) // for the table of level 1: large pages are set, and undone
+			pages = pages[1:]
+		}
+		require.Len(t, h.Faults(), 2)
+		_, err = h.MapDMA(big, hw.Bidirectional)
+		require.NoError(t, err)
+		require.EqualValues(t, 4<<30, big.Bus)
+		for _, off := range []int64{0, big.Size - 1} {
+			big.Touch()[off] = 7
+			b := []byte{0}
+			assert.Equal(t, hw.OK, c.dma(e, hw.Read, big.Bus+uint64(off), b))
+			assert.EqualValues(t, 7, b[0])
+		}
+		h.UnmapDMA(big)
+		h.FreePages(big)
+		for _, p := range pages {
+			h.FreePages(p)
+		}
 	})
 }
 

@@ -36,9 +36,8 @@ type iommuDriver struct {
 
 func (d *iommuDriver) init(h *Host) {
 	d.h, d.lock = h, h.e.NewMutex()
-	t := &h.tables
-	t.root = t.alloc()
-	d.commands, d.faults = t.alloc(), h.tablePages(2)
+	h.tables.root = d.pages(1)
+	d.commands, d.faults = d.pages(1), d.pages(2)
 	d.directory()
 	io := h.iommu
 	io.MMIOWrite(mmu.RegCQB, 8, d.commands>>pageBits<<10|(queueLog2-1))
@@ -47,11 +46,21 @@ func (d *iommuDriver) init(h *Host) {
 	io.MMIOWrite(mmu.RegFQCSR, 4, mmu.CSREnable)
 }
 
+// pages returns n zeroed pages for the IOMMU's structures. It is called when the
+// host is built, with all of its memory free.
+func (d *iommuDriver) pages(n uint64) uint64 {
+	at, ok := d.h.phys.Take(n*uint64(pageSize), n*uint64(pageSize))
+	if !ok {
+		panic("host: no memory for the IOMMU's structures")
+	}
+	return at
+}
+
 // directory makes the two-level device directory with the one device: base
 // format, 128 contexts of 32 bytes a leaf page.
 func (d *iommuDriver) directory() {
 	t := &d.h.tables
-	root, leaf := t.alloc(), t.alloc()
+	root, leaf := d.pages(1), d.pages(1)
 	t.save(root+deviceID>>7*8, leaf>>pageBits<<10|contextValid)
 	context := leaf + deviceID&0x7f*32
 	t.save(context+24, fscSv39<<60|t.root>>pageBits)

@@ -74,16 +74,30 @@ func (h *Host) MapDMA(p *hw.Pages, dir hw.Direction) (uint64, error) {
 	if !ok {
 		return 0, fmt.Errorf("bus addresses for %d bytes: %w", n, hw.ErrNoMemory)
 	}
-	h.tables.set(iova, p.Phys, n, dir)
-	p.Bus = iova
-	if orphans := h.tables.orphans; orphans != nil {
-		h.tables.orphans = nil
-		h.invalidate(0, everything)
-		for _, at := range orphans {
-			h.phys.Give(at, uint64(pageSize))
-		}
+	mapped := h.tables.set(iova, p.Phys, n, dir)
+	if mapped {
+		p.Bus = iova
+	}
+	h.freeOrphans()
+	if !mapped {
+		h.iova.give(iova, n)
+		return 0, fmt.Errorf("page tables for %d bytes of bus addresses (%d are free): %w", n, h.phys.Left(), hw.ErrNoMemory)
 	}
 	return iova, nil
+}
+
+// freeOrphans frees the tables that large pages have replaced, when the IOMMU
+// has forgotten them.
+func (h *Host) freeOrphans() {
+	orphans := h.tables.orphans
+	if orphans == nil {
+		return
+	}
+	h.tables.orphans = nil
+	h.invalidate(0, everything)
+	for _, at := range orphans {
+		h.phys.Give(at, uint64(pageSize))
+	}
 }
 
 // UnmapDMA implements hw.Bus.

@@ -12,7 +12,7 @@ import (
 // host's IOMMU walks. Level 2 is the root.
 type tables struct {
 	store *mem.Store
-	alloc func() uint64 // a zeroed page of host memory
+	alloc func() (at uint64, ok bool) // a zeroed page of host memory, when there is one
 	root  uint64
 	// orphans are tables that a large page has replaced: the IOMMU may have
 	// cached pointers to them.
@@ -53,17 +53,22 @@ func (t *tables) save(at, v uint64) {
 	t.store.Poke(at, p[:])
 }
 
-// entry returns the address of iova's entry at a level, making tables above it.
-func (t *tables) entry(iova uint64, level int) uint64 {
+// entry returns the address of iova's entry at a level, making tables above it;
+// not ok when there is no memory for one.
+func (t *tables) entry(iova uint64, level int) (at uint64, ok bool) {
 	table := t.root
 	for l := levels - 1; ; l-- {
 		at := table + iova>>(pageBits+tableBits*l)&(1<<tableBits-1)*8
 		if l == level {
-			return at
+			return at, true
 		}
 		e := t.load(at)
 		if e&abi.PTEValid == 0 {
-			e = abi.PTE(t.alloc(), abi.PTEValid)
+			page, ok := t.alloc()
+			if !ok {
+				return 0, false
+			}
+			e = abi.PTE(page, abi.PTEValid)
 			t.save(at, e)
 		}
 		table = e >> 10 << pageBits
@@ -80,15 +85,21 @@ func level(iova, phys, n uint64) int {
 	return 0
 }
 
-// set maps n bytes.
-func (t *tables) set(iova, phys, n uint64, dir hw.Direction) {
-	for n > 0 {
-		l := level(iova, phys, n)
-		at := t.entry(iova, l)
+// set maps n bytes, or none when there is no memory for a table. Tables that it
+// has made before that stay for whoever maps there next.
+func (t *tables) set(iova, phys, n uint64, dir hw.Direction) (ok bool) {
+	for done := uint64(0); done < n; {
+		l := level(iova+done, phys+done, n-done)
+		at, ok := t.entry(iova+done, l)
+		if !ok {
+			t.clear(iova, done)
+			return false
+		}
 		t.orphan(t.load(at), l)
-		t.save(at, abi.PTE(phys, permissions(dir)))
-		iova, phys, n = iova+span(l), phys+span(l), n-span(l)
+		t.save(at, abi.PTE(phys+done, permissions(dir)))
+		done += span(l)
 	}
+	return true
 }
 
 // orphan collects the empty tables below an entry that is to be replaced.
@@ -103,7 +114,7 @@ func (t *tables) orphan(e uint64, level int) {
 	t.orphans = append(t.orphans, table)
 }
 
-// clear unmaps n bytes that were mapped by one set.
+// clear unmaps the first n bytes that one set has mapped, by whole entries.
 func (t *tables) clear(iova, n uint64) {
 	for n > 0 {
 		table, l := t.root, levels-1
