@@ -26,6 +26,13 @@ type Function interface {
 	MMIO(bar int, r *Request)
 }
 
+// Meter is an optional part of a Host: it counts the payload of the device's DMA.
+// The device's telemetry shows none without it.
+type Meter interface {
+	// Traffic returns the payload, in bytes, of DMA that ended well.
+	Traffic() (received, sent int64)
+}
+
 // Peek and Poke are the zero-time back door of a memory, for verification and
 // for loading; no timing model uses it.
 type Backdoor interface {

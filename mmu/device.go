@@ -35,11 +35,22 @@ type Unit struct {
 	stale       staleLog
 	jobs        []invalidation
 	injector    *fault.Injector
-	stats       deviceStats
+	stats       Stats
 }
 
-type deviceStats struct {
-	l2Hits, l2Misses, invalidations, faults int64
+// Stats counts the unit's translations and what they met.
+type Stats struct {
+	L1Hits, L1Misses int64 // at the ports
+	L2Hits, L2Misses int64 // of the ports' misses, in the shared TLB
+	Faults           int64
+	Invalidations    int64
+}
+
+// Stats returns the counters.
+func (u *Unit) Stats() Stats {
+	s := u.stats
+	s.L1Hits, s.L1Misses = u.split.hits, u.split.misses
+	return s
 }
 
 // NewUnit returns a device MMU without ports. tables serves the walks: it takes
@@ -69,16 +80,16 @@ func (u *Unit) register() {
 	u.e.Stats.Add("mmu",
 		sim.Counter{Name: "l1_hits", Help: "translations found at the port", Value: &u.split.hits},
 		sim.Counter{Name: "l1_misses", Help: "translations not found at the port", Value: &u.split.misses},
-		sim.Counter{Name: "l2_hits", Help: "misses found in the shared TLB", Value: &st.l2Hits},
-		sim.Counter{Name: "l2_misses", Help: "misses that need a walk", Value: &st.l2Misses},
+		sim.Counter{Name: "l2_hits", Help: "misses found in the shared TLB", Value: &st.L2Hits},
+		sim.Counter{Name: "l2_misses", Help: "misses that need a walk", Value: &st.L2Misses},
 		sim.Counter{Name: "walks", Help: "page-table walks", Value: &w.walks},
 		sim.Counter{Name: "walks_merged", Help: "misses that joined a walk of their page", Value: &w.merged},
 		sim.Counter{Name: "walks_retried", Help: "walks repeated because of an invalidation", Value: &w.retries},
 		sim.Counter{Name: "walk_reads", Help: "memory reads by walks", Value: &w.reads},
 		sim.Counter{Name: "walk_time_ps", Help: "sum of the walks' lengths", Value: &w.walkTime},
-		sim.Counter{Name: "faults", Help: "translations that faulted", Value: &st.faults},
+		sim.Counter{Name: "faults", Help: "translations that faulted", Value: &st.Faults},
 		sim.Counter{Name: "fault_records_dropped", Help: "fault records that found the ring full", Value: &u.faults.dropped},
-		sim.Counter{Name: "invalidations", Help: "invalidations asked for", Value: &st.invalidations},
+		sim.Counter{Name: "invalidations", Help: "invalidations asked for", Value: &st.Invalidations},
 		sim.Counter{Name: "stall_time_ps", Help: "sum of the times requests waited for translation", Value: &u.split.stallTime},
 	)
 }
@@ -169,11 +180,11 @@ func deviceMapping(e *Entry, va uint64, m *mapping) {
 func (u *Unit) miss(id int32) {
 	p := u.split.pieces[id]
 	if e := u.findL2(p); e != nil {
-		u.stats.l2Hits++
+		u.stats.L2Hits++
 		u.e.After(u.l2Hit, sim.Call{H: u.l2Answer, Arg: uint64(id)})
 		return
 	}
-	u.stats.l2Misses++
+	u.stats.L2Misses++
 	u.walk.add(p)
 }
 
@@ -218,7 +229,7 @@ func (u *Unit) key(p *piece) walkKey {
 // translated before has completed. bytes 0 means the whole context; all means
 // every context, whatever asid is.
 func (u *Unit) Invalidate(asid uint16, addr, bytes uint64, all bool, done sim.Call) {
-	u.stats.invalidations++
+	u.stats.Invalidations++
 	f := Filter{Tag: uint64(asid), TagMask: ^uint64(0), Addr: addr, Bytes: bytes}
 	if all {
 		f = Filter{}

@@ -191,7 +191,7 @@ func (d *deviceWalk) serve(p *piece, m *mapping) bool {
 
 // report writes the fault record: PID is the ASID.
 func (d *deviceWalk) report() {
-	d.u.stats.faults++
+	d.u.stats.Faults++
 	if d.u.injector.Hit(fault.RecordLost, int(d.req.ASID), d.va) != nil {
 		d.u.faults.lose()
 		return

@@ -52,9 +52,8 @@ type Device struct {
 	trusted trusted
 	front   front
 
-	activity          activity
-	hot               hot
-	macs, memoryBytes []*int64
+	activity activity
+	hot      hot
 }
 
 // New returns a device at power-on behind host. pool computes kernels; nil
@@ -87,7 +86,6 @@ func New(e *sim.Engine, cfg Config, host hw.Host, pool *kern.Pool) *Device {
 		Copier: &d.engines, Computer: &d.engines, Raise: d.function.Raise, Event: d.event,
 		Faults: d.faults, Chaos: cfg.doorbells()})
 	d.mgmt = mgmt.New(e, cfg.Mgmt, mgmt.Parts{Event: d.event, Sensors: d.sensors, CoreHz: cfg.Core.Clock, Faults: d.faults})
-	d.macs, d.memoryBytes = find(&e.Stats, []string{"core.macs"}), find(&e.Stats, []string{"dram.read_bytes", "dram.write_bytes"})
 	d.registers()
 	d.function.OnReset(d.functionReset)
 	if link, ok := host.(interface{ ReadsPending() bool }); ok {
@@ -143,7 +141,7 @@ func (d *Device) Function() *pcie.Function { return d.function }
 // Memory is the zero-time back door to device memory.
 func (d *Device) Memory() *mem.Store { return d.store }
 
-// Queues, Cores, DRAM, DMA and MMU give reports their blocks.
+// Queues returns the command processor.
 func (d *Device) Queues() *queue.Unit { return d.queues }
 
 // Cores returns the compute complex.

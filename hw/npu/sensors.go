@@ -27,7 +27,7 @@ type activity struct {
 // at an earlier instant; the temperature is that of the steady state.
 func (d *Device) sensors() (temperatureMC, powerMW uint32) {
 	a := &d.activity
-	macs, bytes := total(d.macs), total(d.memoryBytes)
+	macs, bytes := d.cores.Total().MACs, d.dram.Stats.ReadBytes+d.dram.Stats.WriteBytes
 	if now := d.e.Now(); now > a.at {
 		// 1 pJ in 1 ps is 1 W.
 		dynamic := float64((macs-a.macs)*macPJ+(bytes-a.bytes)*memoryBytePJ) / float64(now-a.at) * 1000
@@ -55,11 +55,4 @@ func (h *hot) init(d *Device) {
 		}
 		d.event(abi.CauseThermal)
 	})
-}
-
-func total(values []*int64) (sum int64) {
-	for _, v := range values {
-		sum += *v
-	}
-	return sum
 }

@@ -1,6 +1,7 @@
 package npu
 
 import (
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/reg"
 	"github.com/presi-sim/presi/sim"
@@ -8,84 +9,60 @@ import (
 
 // telemetry is the TELEMETRY block: counters of other blocks, latched together.
 type telemetry struct {
-	d        *Device
-	regs     *reg.File
-	counters []counter
+	d       *Device
+	regs    *reg.File
+	latches []latch
 }
 
-// counter is one register and the statistics it sums, each "block.name"; ps
-// says that they are picoseconds, shown in nanoseconds.
-type counter struct {
-	register string
-	values   []*int64
-	ps       bool
+// latch is one register and where its value comes from.
+type latch struct {
+	ref   reg.Ref
+	value func(d *Device) int64
 }
 
-// sums says which statistics make which register; a block's name is matched
-// without its instance number.
-var sums = []struct {
+// counters says where each register's value comes from.
+var counters = []struct {
 	register string
-	stats    []string
-	ps       bool
+	value    func(d *Device) int64
 }{
-	{"CORE_BUSY_NS", []string{"core.busy_ps"}, true},
-	{"DMA_BUSY_NS", []string{"dma.busy_ps"}, true},
-	{"LINK_RX_BYTES", []string{"pcie.dma_read_bytes"}, false},
-	{"LINK_TX_BYTES", []string{"pcie.dma_write_bytes"}, false},
-	{"MEM_READ_BYTES", []string{"dram.read_bytes"}, false},
-	{"MEM_WRITE_BYTES", []string{"dram.write_bytes"}, false},
-	{"JOBS_COMPLETED", []string{"queue.completed"}, false},
-	{"JOBS_FAILED", []string{"queue.failed"}, false},
-	{"TLB_HITS", []string{"mmu.l1_hits", "mmu.l2_hits"}, false},
-	{"TLB_MISSES", []string{"mmu.l2_misses"}, false},
-	{"FAULTS", []string{"mmu.faults"}, false},
-	{"ECC_CORRECTED", []string{"ecc.corrected"}, false},
-	{"ECC_UNCORRECTED", []string{"ecc.uncorrectable"}, false},
+	{"TIMESTAMP_NS", func(d *Device) int64 { return d.e.Now().Nanoseconds() }},
+	{"CORE_BUSY_NS", func(d *Device) int64 { return sim.Time(d.cores.Total().Busy).Nanoseconds() }},
+	{"DMA_BUSY_NS", func(d *Device) int64 { return sim.Time(d.dma.Stats().Busy).Nanoseconds() }},
+	{"LINK_RX_BYTES", func(d *Device) int64 { received, _ := d.traffic(); return received }},
+	{"LINK_TX_BYTES", func(d *Device) int64 { _, sent := d.traffic(); return sent }},
+	{"MEM_READ_BYTES", func(d *Device) int64 { return d.dram.Stats.ReadBytes }},
+	{"MEM_WRITE_BYTES", func(d *Device) int64 { return d.dram.Stats.WriteBytes }},
+	{"JOBS_COMPLETED", func(d *Device) int64 { return d.queues.Stats().Completed }},
+	{"JOBS_FAILED", func(d *Device) int64 { return d.queues.Stats().Failed }},
+	{"TLB_HITS", func(d *Device) int64 { s := d.mmu.Stats(); return s.L1Hits + s.L2Hits }},
+	{"TLB_MISSES", func(d *Device) int64 { return d.mmu.Stats().L2Misses }},
+	{"FAULTS", func(d *Device) int64 { return d.mmu.Stats().Faults }},
+	{"ECC_CORRECTED", func(d *Device) int64 { return d.ecc.corrected }},
+	{"ECC_UNCORRECTED", func(d *Device) int64 { return d.ecc.uncorrectable }},
 }
 
 func newTelemetry(d *Device) *telemetry {
 	t := &telemetry{d: d, regs: reg.NewFile(abi.Telemetry)}
-	for _, s := range sums {
-		t.regs.Ref(s.register)
-		t.counters = append(t.counters, counter{s.register, find(&d.e.Stats, s.stats), s.ps})
+	for _, c := range counters {
+		t.latches = append(t.latches, latch{t.regs.Ref(c.register), c.value})
 	}
-	t.regs.OnWrite("SNAPSHOT", func(int, uint64, uint64) { t.snapshot() })
+	power, temperature := t.regs.Ref("POWER_MW"), t.regs.Ref("TEMPERATURE_MC")
+	t.regs.OnWrite("SNAPSHOT", func(int, uint64, uint64) {
+		for _, l := range t.latches {
+			t.regs.Set(l.ref, 0, uint64(l.value(d)))
+		}
+		mC, mW := d.sensors()
+		t.regs.Set(power, 0, uint64(mW))
+		t.regs.Set(temperature, 0, uint64(mC))
+	})
 	return t
 }
 
-// find returns the counters that the names mean, in all instances.
-func find(stats *sim.Registry, names []string) (out []*int64) {
-	for _, b := range stats.Blocks() {
-		block := b.Name
-		for len(block) > 0 && block[len(block)-1] >= '0' && block[len(block)-1] <= '9' {
-			block = block[:len(block)-1]
-		}
-		for _, c := range b.Counters {
-			for _, n := range names {
-				if block+"."+c.Name == n {
-					out = append(out, c.Value)
-				}
-			}
-		}
+// traffic returns the payload that the device has received and sent over its
+// link; nothing behind a host that does not count it.
+func (d *Device) traffic() (received, sent int64) {
+	if link, ok := d.host.(hw.Meter); ok {
+		return link.Traffic()
 	}
-	return out
+	return 0, 0
 }
-
-func (t *telemetry) snapshot() {
-	t.set("TIMESTAMP_NS", uint64(t.d.e.Now().Nanoseconds()))
-	for _, c := range t.counters {
-		var sum int64
-		for _, v := range c.values {
-			sum += *v
-		}
-		if c.ps {
-			sum /= int64(sim.Nanosecond)
-		}
-		t.set(c.register, uint64(sum))
-	}
-	temperature, power := t.d.sensors()
-	t.set("POWER_MW", uint64(power))
-	t.set("TEMPERATURE_MC", uint64(temperature))
-}
-
-func (t *telemetry) set(name string, v uint64) { t.regs.Set(t.regs.Ref(name), 0, v) }

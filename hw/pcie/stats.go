@@ -23,6 +23,9 @@ type Stats struct {
 // Stats returns the counters.
 func (l *Link) Stats() Stats { return l.stats }
 
+// Traffic implements hw.Meter.
+func (l *Link) Traffic() (received, sent int64) { return l.stats.ReadBytes, l.stats.WriteBytes }
+
 func (l *Link) declare(name string) {
 	s := &l.stats
 	l.e.Stats.Add(name,
