@@ -144,7 +144,7 @@ func deviceMMU(b *testing.B, at func(int) uint64, cache bool) {
 	c := abi.Context{Valid: true, Mode: abi.ModeSv48, Root: t.root | abi.DeviceBit}
 	c.Encode(entry[:])
 	store.Poke(contexts+abi.ContextSize, entry[:])
-	u := mmu.NewUnit(e, cfg.MMU, sim.NewClock(cfg.Core.Clock), mem.New(e, "dram", cfg.DRAM, store), 0)
+	u := mmu.NewUnit(e, cfg.MMU, mmu.Parts{Clock: sim.NewClock(cfg.Core.Clock), Tables: mem.New(e, "dram", cfg.DRAM, store)})
 	u.SetContextTable(contexts|abi.DeviceBit, abi.MaxContexts)
 	pump(b, e, u.NewPort(newEcho(e)), hw.Request{Space: hw.Context, ASID: 1}, at)
 }

@@ -1,5 +1,7 @@
 package hw
 
+import "github.com/presi-sim/presi/sim"
+
 // Host is what a device needs of the world outside: the device's end of its
 // link. In simulation it is the PCIe link to a simulated host; over vfio-user
 // it is the socket to a virtual machine.
@@ -24,18 +26,47 @@ type Function interface {
 	// MMIO serves a request whose Addr is an offset in a BAR. A read that
 	// nobody answers yields all ones and status OK, as a root complex gives.
 	MMIO(bar int, r *Request)
+	// ConventionalReset is a reset from outside: cold when power comes back, which
+	// leaves nothing, else hot. done fires when the function answers again.
+	ConventionalReset(cold bool, done sim.Call)
 }
 
-// Meter is an optional part of a Host: it counts the payload of the device's DMA.
-// The device's telemetry shows none without it.
+// What follows is optional. Who meets a Host or a Target asks it for these by
+// type, and each says what happens when it is not there. Implementers assert
+// that they have them.
+
+// Meter is a Host that counts the payload of the device's DMA. The device's
+// telemetry shows none without it.
 type Meter interface {
 	// Traffic returns the payload, in bytes, of DMA that ended well.
 	Traffic() (received, sent int64)
 }
 
-// Peek and Poke are the zero-time back door of a memory, for verification and
-// for loading; no timing model uses it.
-type Backdoor interface {
-	Peek(addr uint64, p []byte)
-	Poke(addr uint64, p []byte)
+// Awaiter is a Host that knows whether the device's reads are outstanding.
+// Without it Transactions Pending shows during resets alone.
+type Awaiter interface {
+	ReadsPending() bool
+}
+
+// Unpluggable is a Host whose link can be lost: what is under way ends with
+// errors, and nobody reaches anybody until it is back. Without it a fault that
+// takes the link away does nothing.
+type Unpluggable interface {
+	Down()
+	Up()
+}
+
+// Chaotic is a Host that can delay DMA and interrupts as far as the rules of
+// ordering let it. Chaos mode leaves those alone without it.
+type Chaotic interface {
+	// Chaos turns the delays on, with streams of a seed.
+	Chaos(seed uint64)
+}
+
+// InOrder is a Target that can itself make writes visible in the order of
+// Submit, so that many may be under way. A link hands any other a write when the
+// one before it is done.
+type InOrder interface {
+	Target
+	WritesInOrder() bool
 }

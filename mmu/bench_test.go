@@ -78,7 +78,7 @@ func benchUnit(b *testing.B, walkCache bool) (*sim.Engine, *Port, *mapper, uint6
 	}
 	e := sim.New(1)
 	m := newRAM(e, ramBytes, latency)
-	u := NewUnit(e, cfg, sim.NewClock(1e9), m, 7)
+	u := NewUnit(e, cfg, Parts{Clock: sim.NewClock(1e9), Tables: m, Source: 7})
 	s := newStub(e, latency)
 	p := u.NewPort(s)
 	bm := &mapper{m: m, next: 8 << 20, dev: true, levels: 4}

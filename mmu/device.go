@@ -16,7 +16,6 @@ import (
 type Unit struct {
 	e      *sim.Engine
 	cfg    Config
-	source hw.Source
 	split  *splitter
 	walk   *walkers
 	l2     *TLB
@@ -53,10 +52,18 @@ func (u *Unit) Stats() Stats {
 	return s
 }
 
-// NewUnit returns a device MMU without ports. tables serves the walks: it takes
-// requests in Space Device and Space BusAddr, which carry source.
-func NewUnit(e *sim.Engine, cfg Config, clock sim.Clock, tables hw.Target, source hw.Source) *Unit {
-	u := &Unit{e: e, cfg: cfg, source: source}
+// Parts is what the unit works with.
+type Parts struct {
+	Clock  sim.Clock
+	Tables hw.Target       // serves the walks: requests in Space Device and Space BusAddr
+	Source hw.Source       // that these requests carry
+	Faults *fault.Injector // asked at walks, invalidations and fault records. Nil: none
+}
+
+// NewUnit returns a device MMU without ports.
+func NewUnit(e *sim.Engine, cfg Config, parts Parts) *Unit {
+	u := &Unit{e: e, cfg: cfg, injector: parts.Faults}
+	clock := parts.Clock
 	u.l2 = NewTLB(cfg.L2Entries, cfg.L2Ways, LRU)
 	u.ctx = newDirCache[abi.Context](cfg.ContextEntries)
 	if n := cfg.WalkCacheEntries; n > 0 {
@@ -65,8 +72,8 @@ func NewUnit(e *sim.Engine, cfg Config, clock sim.Clock, tables hw.Target, sourc
 	u.l2Hit = clock.Duration(int64(cfg.L2HitCycles))
 	u.invalidate = clock.Duration(int64(cfg.InvalidateCycles))
 	u.split = newSplitter(e, "mmu", u, clock.Duration(int64(cfg.HitCycles)))
-	u.walk = newWalkers(e, "mmu", u.split, u, cfg.Walkers, source, tables, deviceRoute)
-	u.faults = newFaultRing(e, "mmu fault ring", source, tables)
+	u.walk = newWalkers(e, "mmu", u.split, u, cfg.Walkers, parts.Source, parts.Tables, deviceRoute)
+	u.faults = newFaultRing(e, "mmu fault ring", parts.Source, parts.Tables)
 	u.l2Answer = e.Register("mmu l2", u.onL2)
 	u.invDone = e.Register("mmu invalidation", u.onInvalidated)
 	u.faults.idle = u.walk.settle
@@ -108,10 +115,6 @@ func (u *Unit) SetContextTable(base uint64, entries uint32) {
 	u.contextBase, u.contexts = base, entries
 }
 
-// SetFaults gives the unit an injector, which it asks at walks, invalidations and
-// fault records.
-func (u *Unit) SetFaults(x *fault.Injector) { u.injector = x }
-
 // Faults returns the fault ring.
 func (u *Unit) Faults() *FaultRing { return u.faults }
 
@@ -119,12 +122,11 @@ func (u *Unit) Faults() *FaultRing { return u.faults }
 // translates requests in Space Context and passes others untouched.
 type Port struct {
 	lane *lane
-	u    *Unit
 }
 
 // NewPort adds a port. Translated pieces go to down in Space Device or BusAddr.
 func (u *Unit) NewPort(down hw.Target) *Port {
-	p := &Port{lane: u.split.newLane(down), u: u}
+	p := &Port{lane: u.split.newLane(down)}
 	p.lane.l1 = NewTLB(u.cfg.L1Entries, u.cfg.L1Entries, LRU)
 	u.ports = append(u.ports, p)
 	return p

@@ -35,7 +35,7 @@ func newRig(t *testing.T, cfg Config) *rig {
 
 func (r *rig) init(cfg Config) {
 	r.m = newRAM(r.Engine, ramBytes, latency)
-	r.u = NewUnit(r.Engine, cfg, sim.NewClock(1e9), r.m, 7)
+	r.u = NewUnit(r.Engine, cfg, Parts{Clock: sim.NewClock(1e9), Tables: r.m, Source: 7})
 	r.p = r.u.NewPort(r.m)
 	r.b = &mapper{m: r.m, next: 8 << 20, dev: true, levels: 4}
 	r.u.SetContextTable(contextBase|abi.DeviceBit, 64)

@@ -15,7 +15,7 @@ import (
 // pages, a fault ring, and an injector.
 func faultyRig(t *testing.T, specs ...fault.Spec) (r *rig, root uint64) {
 	r = newRig(t, DefaultConfig())
-	r.u.SetFaults(fault.New(r.Engine, specs))
+	r.u.injector = fault.New(r.Engine, specs)
 	for i, asid := range []uint16{3, 4} {
 		root = r.newContext(asid)
 		r.b.set(root, injectedVA, uint64(0x20_0000+i<<16)|abi.DeviceBit, userRW, 0)

@@ -69,7 +69,7 @@ func newCores(t require.TestingT, info abi.DeviceInfo, size int) *cores {
 	for i := range ports {
 		ports[i] = m
 	}
-	m.x = core.New(m.e, cfg, ports, m.pool)
+	m.x = core.New(m.e, cfg, core.Parts{Ports: ports, Pool: m.pool})
 	m.x.Observer = m
 	return m
 }

@@ -27,7 +27,7 @@ func Alone(cfg Config, k *abi.Kernel) (cycles int64, done Counts, err error) {
 			e.After(0, r.Done)
 		})
 	}
-	x := New(e, cfg, ports, nil)
+	x := New(e, cfg, Parts{Ports: ports})
 	l := &hw.Launch{ASID: 1, Done: sim.Call{H: e.Register("alone", func(uint64) {})}}
 	k.Encode(l.Desc[:])
 	x.Launch(l)

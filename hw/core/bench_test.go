@@ -28,7 +28,7 @@ func BenchmarkTimingOnly(b *testing.B) {
 			t := bench.tile
 			k := gemm(b, bench.m, bench.n, bench.k, t, t, t, abi.I8, abi.I8)
 			e := sim.New(1)
-			x := New(e, cfg, []hw.Target{&echo{e: e}}, nil)
+			x := New(e, cfg, Parts{Ports: []hw.Target{&echo{e: e}}})
 			l := &hw.Launch{ASID: 1}
 			k.Encode(l.Desc[:])
 			b.ReportAllocs()

@@ -19,15 +19,13 @@ import (
 // run side by side; among those that share a core, the earlier goes first.
 // Result.Bill covers the time from Launch to Done; waiting for cores is Queue.
 type Complex struct {
-	// Source numbers core 0's requests; core i's have Source + i.
-	Source hw.Source
 	// Observer, unless nil, is told of every launch that ends.
 	Observer Observer
 
 	e       *sim.Engine
 	cfg     Config
 	clock   sim.Clock
-	pool    *kern.Pool
+	parts   Parts
 	cores   []core
 	runs    []*run
 	free    []*run
@@ -45,17 +43,22 @@ type Complex struct {
 	vectorLabels [abi.NumVecOps + 1]sim.Label // of the trace
 }
 
-// New returns a complex of cfg.Core.Count cores, each of which reaches memory
-// through its own port by requests in Space Context. Without a pool it computes
-// no values; the time is the same. cfg must be valid.
-func New(e *sim.Engine, cfg Config, ports []hw.Target, pool *kern.Pool) *Complex {
+// Parts is what a complex works with.
+type Parts struct {
+	Ports  []hw.Target // each core's own way to memory, for requests in Space Context
+	Source hw.Source   // of core 0's requests; core i's have Source + i
+	Pool   *kern.Pool  // computes the values. Nil: there are none, in the same time
+}
+
+// New returns a complex of cfg.Core.Count cores. cfg must be valid.
+func New(e *sim.Engine, cfg Config, parts Parts) *Complex {
 	if errs := cfg.Validate(); len(errs) > 0 {
 		panic(fmt.Sprintf("core: New with a configuration that was not validated: %v", errors.Join(errs...)))
 	}
-	if len(ports) != cfg.Core.Count {
-		panic(fmt.Sprintf("core: %d ports for %d cores", len(ports), cfg.Core.Count))
+	if len(parts.Ports) != cfg.Core.Count {
+		panic(fmt.Sprintf("core: %d ports for %d cores", len(parts.Ports), cfg.Core.Count))
 	}
-	x := &Complex{e: e, cfg: cfg, clock: sim.NewClock(cfg.Core.Clock), pool: pool, cores: make([]core, cfg.Core.Count)}
+	x := &Complex{e: e, cfg: cfg, clock: sim.NewClock(cfg.Core.Clock), parts: parts, cores: make([]core, cfg.Core.Count)}
 	x.ended = e.Register("core launch end", x.end)
 	x.dispatcher = e.Register("core dispatch", func(uint64) { x.dispatch() })
 	for op, name := range abi.VecOpNames {
@@ -63,7 +66,7 @@ func New(e *sim.Engine, cfg Config, ports []hw.Target, pool *kern.Pool) *Complex
 	}
 	x.vectorLabels[opEpilogue] = e.Label("epilogue")
 	for i := range x.cores {
-		x.cores[i].init(x, i, ports[i], pool != nil)
+		x.cores[i].init(x, i, parts.Ports[i], parts.Pool != nil)
 	}
 	return x
 }

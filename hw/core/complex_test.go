@@ -265,7 +265,7 @@ func TestDeterminism(t *testing.T) {
 			m.pool = kern.NewPool(workers)
 			defer m.pool.Close()
 		}
-		m.x = New(e, cfg, []hw.Target{m.mem, m.mem, m.mem}, m.pool)
+		m.x = New(e, cfg, Parts{Ports: []hw.Target{m.mem, m.mem, m.mem}, Pool: m.pool})
 		m.x.Observer = m
 		r := rand.New(rand.NewPCG(4, 4))
 		for i := range int64(1 << 17) {

@@ -62,7 +62,7 @@ func (c *core) init(x *Complex, id int, port hw.Target, functional bool) {
 	c.spad.cfg = &c.cfg.Scratchpad
 	if functional {
 		c.spad.bytes = make([]byte, c.cfg.Scratchpad.Size)
-		c.exec.init(x.pool)
+		c.exec.init(x.parts.Pool)
 	}
 	c.indices = make([]byte, 2*4*abi.MaxGatherRows)
 	c.load.init(c, abi.UnitLoad, hw.Read, name+".load")
@@ -77,7 +77,7 @@ func (c *core) init(x *Complex, id int, port hw.Target, functional bool) {
 	c.e.Stats.Add(name, c.total.counters()...)
 }
 
-func (c *core) source() hw.Source { return c.x.Source + hw.Source(c.id) }
+func (c *core) source() hw.Source { return c.x.parts.Source + hw.Source(c.id) }
 
 // enter takes the core's share of a launch: the i-th of n. The launch's own time
 // passes first; a scratchpad that holds another context's bytes is wiped.

@@ -113,7 +113,7 @@ func newMachine(t require.TestingT, cfg Config, workers, size int) *machine {
 	for i := range ports {
 		ports[i] = m.mem
 	}
-	m.x = New(m.e, cfg, ports, m.pool)
+	m.x = New(m.e, cfg, Parts{Ports: ports, Pool: m.pool})
 	m.x.Observer = m
 	return m
 }

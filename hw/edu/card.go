@@ -77,10 +77,9 @@ func New(e *sim.Engine, cfg Config, link pcie.Config, host hw.Host) *Card {
 	c := &Card{e: e, cfg: cfg, regs: reg.NewFile(Registers)}
 	c.Function = pcie.NewFunction(e, "edu function", pcie.FunctionConfig{
 		Vendor: VendorID, Device: DeviceID, SubsystemVendor: 0x1af4, Subsystem: 0x1100, Revision: 0x10,
-		Class: 0x00ff00, Vectors: 1, Link: link}, host)
+		Class: 0x00ff00, Vectors: 1, Link: link},
+		pcie.FunctionParts{Host: host, Reset: c.functionReset, Pending: func() bool { return c.outstanding && c.transfer.Op == hw.Read }})
 	c.BAR(0, BARSize, false, c.access)
-	c.OnReset(c.functionReset)
-	c.Pending(func() bool { return c.outstanding && c.transfer.Op == hw.Read })
 	c.factorialEnd = e.NewTimer("edu factorial", func(uint64) { c.endFactorial() })
 	c.dmaStart = e.NewTimer("edu DMA starts", func(uint64) { c.startTransfer() })
 	c.dmaEnd = e.Register("edu DMA ends", func(uint64) { c.transferDone() })

@@ -62,7 +62,9 @@ func (l *Late) Submit(r *hw.Request) {
 	l.e.At(at, sim.Call{H: l.call, Arg: uint64(i)})
 }
 
-// WritesInOrder says whether writes stay in order.
+var _ hw.InOrder = (*Late)(nil)
+
+// WritesInOrder implements hw.InOrder: whether writes stay in order.
 func (l *Late) WritesInOrder() bool { return l.ordered }
 
 // Idle reports whether nothing is held.

@@ -18,8 +18,9 @@ import (
 // card is a device of a test: it does DMA and interrupts and has a BAR of bytes.
 type card struct {
 	*pcie.Function
-	memory [8192]byte
-	link   *pcie.Link
+	memory  [8192]byte
+	link    *pcie.Link
+	forgets bool // its bytes at a reset, which then takes a microsecond
 }
 
 // withHost runs fn as a process on a host with a card.
@@ -37,7 +38,15 @@ func withMemory(t testing.TB, bytes sim.Bytes, fn func(e *sim.Engine, h *host.Ho
 	e := sim.New(1)
 	link := pcie.New(e, "pcie", cfg.PCIe, []int{1})
 	h := host.New(e, cfg.Host, cfg.IOMMU, link)
-	c := &card{Function: pcie.NewFunction(e, "card", pcie.DefaultFunction(cfg.PCIe, 5), link), link: link}
+	c := &card{link: link}
+	c.Function = pcie.NewFunction(e, "card", pcie.DefaultFunction(cfg.PCIe, 5), pcie.FunctionParts{Host: link, Reset: func(done sim.Call) {
+		if !c.forgets {
+			e.After(0, done)
+			return
+		}
+		clear(c.memory[:])
+		e.After(sim.Microsecond, done)
+	}})
 	c.BAR(0, 8192, false, func(r *hw.Request) {
 		if r.Op == hw.Write {
 			copy(c.memory[r.Addr:], r.Data)

@@ -93,7 +93,7 @@ func (b *Bus) powerOn() error {
 
 // restart has the function go through a conventional reset.
 func (b *Bus) restart(cold bool) {
-	if fn, ok := b.link.Function().(interface{ ConventionalReset(bool, sim.Call) }); ok {
+	if fn := b.link.Function(); fn != nil {
 		fn.ConventionalReset(cold, sim.Call{H: b.restarted})
 	}
 }

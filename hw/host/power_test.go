@@ -14,20 +14,12 @@ import (
 
 const allOnes = ^uint32(0)
 
-// forgets has the card lose its bytes at a reset, which takes a microsecond.
-func (c *card) forgets(e *sim.Engine) {
-	c.OnReset(func(done sim.Call) {
-		clear(c.memory[:])
-		e.After(sim.Microsecond, done)
-	})
-}
-
 // D3hot answers nothing and keeps what the device holds; D3cold loses it, and
 // the host puts configuration space back.
 func TestPowerStates(t *testing.T) {
 	withHost(t, func(e *sim.Engine, h *host.Host, c *card) {
 		b := h.Bus()
-		c.forgets(e)
+		c.forgets = true
 		b.Write32(0, 8, 0x1234)
 		require.NoError(t, b.SetPower(hw.D3hot))
 		require.NoError(t, b.SetPower(hw.D3hot), "again is nothing")
@@ -104,7 +96,7 @@ func TestErrorRecovery(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			withHost(t, func(e *sim.Engine, h *host.Host, card *card) {
 				b, d := h.Bus(), &driver{answer: c.answer}
-				card.forgets(e)
+				card.forgets = true
 				card.Inject(c.err)
 				b.Sleep(1e6)
 				require.Empty(t, d.steps, "reporting is off")
@@ -161,7 +153,7 @@ func TestErrorsOfADeadLink(t *testing.T) {
 func TestResetDevice(t *testing.T) {
 	withHost(t, func(e *sim.Engine, h *host.Host, card *card) {
 		d, b := &driver{}, h.Bus()
-		card.forgets(e)
+		card.forgets = true
 		require.NoError(t, b.ResetDevice(), "without a driver")
 		b.SetErrorHandlers(d.handlers())
 		b.Write32(0, 8, 1)

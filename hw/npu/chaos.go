@@ -1,6 +1,7 @@
 package npu
 
 import (
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/sim"
 )
@@ -30,7 +31,7 @@ func (d *Device) chaos(seed uint64) {
 	}
 	d.engines.chaos = sim.NewStream(seed, "chaos: work")
 	d.late = fault.NewLate(d.e, "late memory", d.dram, sim.NewStream(seed, "chaos: memory"), chaosMemory, false)
-	if link, ok := d.host.(interface{ Chaos(seed uint64) }); ok {
+	if link, ok := d.host.(hw.Chaotic); ok {
 		link.Chaos(seed)
 	}
 	d.store.Scramble(sim.NewStream(seed, "chaos: power-on"))

@@ -68,29 +68,22 @@ func New(e *sim.Engine, cfg Config, host hw.Host, pool *kern.Pool) *Device {
 	src := cfg.sources()
 	d.store = mem.NewStore(cfg.DRAM.Size)
 	d.dram = mem.New(e, "dram", cfg.DRAM, d.store)
-	d.function = pcie.NewFunction(e, "function", pcie.DefaultFunction(cfg.PCIe, 1+cfg.Queue.Count), host)
-	d.function.SetFaults(d.faults)
+	d.function = pcie.NewFunction(e, "function", pcie.DefaultFunction(cfg.PCIe, 1+cfg.Queue.Count),
+		pcie.FunctionParts{Host: host, Faults: d.faults, Reset: d.functionReset})
 	d.trusted.init(e)
 	route := hw.TargetFunc(d.route)
-	clock := sim.NewClock(cfg.Core.Clock)
-	d.mmu = mmu.NewUnit(e, cfg.MMU, clock, route, hw.Source(src.mmu))
-	d.mmu.SetFaults(d.faults)
+	d.mmu = mmu.NewUnit(e, cfg.MMU, mmu.Parts{Clock: sim.NewClock(cfg.Core.Clock), Tables: route, Source: hw.Source(src.mmu), Faults: d.faults})
 	ports := make([]hw.Target, cfg.Core.Count)
 	for i := range ports {
 		ports[i] = d.port(route)
 	}
-	d.cores = core.New(e, cfg.Config, ports, pool)
-	d.cores.Source = hw.Source(src.cores)
+	d.cores = core.New(e, cfg.Config, core.Parts{Ports: ports, Source: hw.Source(src.cores), Pool: pool})
 	d.dma = dma.New(e, cfg.DMA, d.port(route), hw.Source(src.dma))
 	d.queues = queue.New(e, cfg.Queue, queue.Parts{Port: d.port(route), Source: hw.Source(src.queue),
 		Copier: &d.engines, Computer: &d.engines, Raise: d.function.Raise, Event: d.event,
 		Faults: d.faults, Chaos: cfg.doorbells()})
 	d.mgmt = mgmt.New(e, cfg.Mgmt, mgmt.Parts{Event: d.event, Sensors: d.sensors, CoreHz: cfg.Core.Clock, Faults: d.faults})
 	d.registers()
-	d.function.OnReset(d.functionReset)
-	if link, ok := host.(interface{ ReadsPending() bool }); ok {
-		d.function.Pending(link.ReadsPending)
-	}
 	d.hot.init(d)
 	d.chaos(cfg.Chaos.Seed)
 	return d

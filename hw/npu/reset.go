@@ -3,6 +3,7 @@ package npu
 import (
 	"fmt"
 
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/sim"
@@ -115,9 +116,9 @@ func (d *Device) PowerCycle(done sim.Call) {
 // compute resets engines, queues and TLBs; memory is kept.
 func (x *resets) compute() (asids uint64) {
 	d := x.d
-	d.cores.Reset()
-	d.dma.Reset()
-	d.mmu.Reset()
+	for _, block := range []hw.Resetter{d.cores, d.dma, d.mmu} {
+		block.Reset()
+	}
 	d.trans.reset()
 	return d.queues.Reset(-1)
 }

@@ -36,9 +36,6 @@ const (
 	Fatal
 )
 
-// OnError says who hears of the error messages that the function sends.
-func (f *Function) OnError(fn func(Error, Severity)) { f.onError = fn }
-
 // Inject records an error as the function that detected it does (section
 // 6.2.5) and returns the message that it causes.
 func (f *Function) Inject(err Error) Severity {

@@ -1,7 +1,6 @@
 package pcie
 
 import (
-	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/sim"
 )
@@ -28,7 +27,7 @@ type delivery struct {
 	data   uint32
 }
 
-// Chaos turns chaos mode on, with streams of a seed.
+// Chaos implements hw.Chaotic.
 func (l *Link) Chaos(seed uint64) {
 	c := &chaos{dma: sim.NewStream(seed, "chaos: DMA"), irq: sim.NewStream(seed, "chaos: interrupts")}
 	c.deliver = l.e.Register("late interrupt", func(uint64) {
@@ -61,6 +60,3 @@ func (l *Link) interruptHost(vector int, addr uint64, data uint32) {
 	c.waiting = append(c.waiting, delivery{vector, addr, data})
 	l.e.At(c.last, sim.Call{H: c.deliver})
 }
-
-var _ InOrder = (*fault.Late)(nil)
-var _ hw.Target = (*fault.Late)(nil)

@@ -116,7 +116,7 @@ func TestConfigurationWritesKeepReadOnlyBits(t *testing.T) {
 		for _, r := range identity {
 			require.Equal(rt, want[r.off], c.ConfigRead(r.off, r.size), "%#x", r.off)
 		}
-		c.PowerOn()
+		c.ConventionalReset(true, sim.Call{H: c.done})
 		require.Equal(rt, uint32(0), c.ConfigRead(regCommand, 2))
 	})
 }

@@ -24,10 +24,9 @@ type faults struct {
 	timeout sim.Time    // of completions
 }
 
-// SetFaults gives the function an injector: it is asked at DMA, interrupts and
-// accesses of the host, and takes over the kinds that are the link's and the
+// setFaults has the function take over the kinds that are the link's and the
 // vectors' own.
-func (f *Function) SetFaults(x *fault.Injector) {
+func (f *Function) setFaults(x *fault.Injector) {
 	f.faults = faults{Injector: x, timeout: f.link.CompletionTimeout}
 	f.faults.fail = f.e.Register("failing DMA", f.onFail)
 	f.faults.late = f.e.Register("late interrupt", func(v uint64) { f.raise(int(v)) })
@@ -54,10 +53,7 @@ func vectorOf(s *fault.Strike, other int) int {
 // loseLink takes the link down, for a while or for good. A host without a link of
 // its own cannot lose it.
 func (f *Function) loseLink(s *fault.Strike) {
-	link, ok := f.host.(interface {
-		Down()
-		Up()
-	})
+	link, ok := f.host.(hw.Unpluggable)
 	if !ok {
 		return
 	}

@@ -15,7 +15,7 @@ import (
 func faulty(t *testing.T, specs ...fault.Spec) (*card, *fault.Injector) {
 	c := newCard(t, 4)
 	x := fault.New(c.e, specs)
-	c.SetFaults(x)
+	c.setFaults(x)
 	c.enable()
 	c.vector(t, 0, 0x10, 0)
 	c.vector(t, 1, 0x20, 1)
@@ -130,11 +130,10 @@ func TestFaultsOfTheHostsAccesses(t *testing.T) {
 // errors by those who listen.
 func TestLinkLossAndMessages(t *testing.T) {
 	b := newBench(DefaultConfig(), 1<<16)
-	f := NewFunction(b.e, "fn", DefaultFunction(DefaultConfig(), 1), b.link)
 	x := fault.New(b.e, []fault.Spec{{Kind: "link-loss", Count: 2, Duration: sim.Microsecond}})
-	f.SetFaults(x)
+	f := NewFunction(b.e, "fn", DefaultFunction(DefaultConfig(), 1), FunctionParts{Host: b.link, Faults: x})
 	var heard []Severity
-	f.OnError(func(_ Error, s Severity) { heard = append(heard, s) })
+	f.onError = func(_ Error, s Severity) { heard = append(heard, s) }
 	f.ConfigWrite(regCommand, 2, commandMemory|commandMaster|commandSERR)
 	for i, want := range []hw.Status{hw.OK, hw.Unsupported} {
 		r := b.request(uint64(i), hw.Read, 0, 0, 64, make([]byte, 64))

@@ -42,7 +42,6 @@ type Function struct {
 	resetDone sim.Handler
 	restarts  restarts
 	pending   func() bool
-	onPower   func(on bool)
 	onError   func(Error, Severity)
 	faults    faults
 	link      Config
@@ -65,13 +64,26 @@ type bar struct {
 	serve func(r *hw.Request)
 }
 
-// NewFunction returns a function in its power-on state, which sends its DMA and
-// interrupts to host. BAR4 is MSI-X; register the others with BAR.
-func NewFunction(e *sim.Engine, name string, c FunctionConfig, host hw.Host) *Function {
+// FunctionParts is what a function works with.
+type FunctionParts struct {
+	Host hw.Host // takes its DMA and interrupts
+	// Faults is asked at DMA, interrupts and accesses of the host. Nil: none.
+	Faults *fault.Injector
+	// Reset resets the device at a function-level or a conventional reset; it is to
+	// fire done when the device is as after power-on. Nil: the reset is over at once.
+	Reset func(done sim.Call)
+	// Pending says whether reads of the device are outstanding, which shows in
+	// DevSta (section 7.5.3.5). Nil: a host that is a hw.Awaiter says so.
+	Pending func() bool
+}
+
+// NewFunction returns a function in its power-on state. BAR4 is MSI-X; register
+// the others with BAR.
+func NewFunction(e *sim.Engine, name string, c FunctionConfig, parts FunctionParts) *Function {
 	if c.Vectors < 1 || c.Vectors > 2048 {
 		panic(fmt.Sprintf("pcie: %d MSI-X vectors: a function has 1 to 2048", c.Vectors))
 	}
-	f := &Function{e: e, host: host, link: c.Link}
+	f := &Function{e: e, host: parts.Host, link: c.Link, onReset: parts.Reset, pending: parts.Pending}
 	f.msix.init(c.Vectors)
 	for _, rows := range [][]register{header(&c), power, msix(c.Vectors, &f.msix), express(&c.Link), aer, serial(c.Serial)} {
 		f.cfg.add(rows...)
@@ -84,12 +96,18 @@ func NewFunction(e *sim.Engine, name string, c FunctionConfig, host hw.Host) *Fu
 	}
 	f.resetDone = e.Register(name+" reset done", f.onResetDone)
 	f.restarts.init(f, name)
-	if up, ok := host.(interface{ SendError(Severity) }); ok {
+	if link, ok := parts.Host.(hw.Awaiter); ok && f.pending == nil {
+		f.pending = link.ReadsPending
+	}
+	if up, ok := parts.Host.(rootPort); ok {
 		f.onError = func(_ Error, s Severity) { up.SendError(s) }
 	}
-	f.linkUp = e.Register(name+" link returns", func(uint64) { f.host.(interface{ Up() }).Up() })
+	f.linkUp = e.Register(name+" link returns", func(uint64) { f.host.(hw.Unpluggable).Up() })
 	f.BAR(msixBAR, f.msix.barSize, false, f.serveMSIX)
 	f.declare(name)
+	if parts.Faults != nil {
+		f.setFaults(parts.Faults)
+	}
 	return f
 }
 

@@ -39,7 +39,7 @@ func (h cardHost) Interrupt(v int, addr uint64, data uint32) {
 func newCard(t *testing.T, vectors int) *card {
 	t.Helper()
 	c := &card{e: sim.New(0)}
-	c.Function = NewFunction(c.e, "fn", DefaultFunction(DefaultConfig(), vectors), c.host())
+	c.Function = NewFunction(c.e, "fn", DefaultFunction(DefaultConfig(), vectors), FunctionParts{Host: c.host()})
 	c.done = c.e.Register("end", func(uint64) { c.ended++ })
 	serve := func(r *hw.Request) {
 		if r.Op == hw.Read {
@@ -261,7 +261,7 @@ func TestHostOwnsVectors(t *testing.T) {
 func TestFunctionLevelReset(t *testing.T) {
 	c := newCard(t, 4)
 	var done sim.Call
-	c.OnReset(func(d sim.Call) { done = d })
+	c.onReset = func(d sim.Call) { done = d }
 	c.enable()
 	c.vector(t, 1, 0x40, 1)
 	c.ConfigWrite(regBAR0, 4, 0xe0000000)
@@ -286,14 +286,12 @@ func TestFunctionLevelReset(t *testing.T) {
 	assert.Equal(t, uint32(1), c.read(t, msixBAR, 16+12), "vectors are masked")
 	assert.Zero(t, c.read(t, msixBAR, 16))
 	assert.NotZero(t, c.ConfigRead(regCEStatus, 4), "sticky")
-	c.PowerOn()
+	c.ConventionalReset(true, sim.Call{H: c.done})
 	assert.Zero(t, c.ConfigRead(regCEStatus, 4))
 }
 
 func TestPowerStates(t *testing.T) {
 	c := newCard(t, 4)
-	var states []bool
-	c.OnPower(func(on bool) { states = append(states, on) })
 	c.enable()
 	c.vector(t, 2, 0x40, 2)
 	c.ConfigWrite(regPMCSR, 2, 1)
@@ -306,7 +304,6 @@ func TestPowerStates(t *testing.T) {
 	c.ConfigWrite(regPMCSR, 2, 0)
 	assert.Len(t, c.messages, 1, "held until D0")
 	assert.Equal(t, uint32(0x40), c.read(t, msixBAR, 32), "state is kept")
-	assert.Equal(t, []bool{false, true}, states)
 }
 
 func TestErrorReporting(t *testing.T) {

@@ -18,23 +18,31 @@ const none = ^uint32(0)
 // Interrupter is what receives a device's MSI-X messages at the host.
 type Interrupter func(vector int, addr uint64, data uint32)
 
-// InOrder is a root complex that itself makes writes visible in the order of
-// Submit, so that many may be under way. For any other the link hands over a
-// write when the one before it is done.
-type InOrder interface {
-	hw.Target
-	WritesInOrder() bool
-}
-
 type inOrder struct{ hw.Target }
 
 func (inOrder) WritesInOrder() bool { return true }
 
 // Ordered says for a target that it keeps writes in order itself.
-func Ordered(t hw.Target) InOrder { return inOrder{t} }
+func Ordered(t hw.Target) hw.InOrder { return inOrder{t} }
 
-// reporter is a function that takes note of errors in what it asked for.
+// reporter is a function that takes note of errors in what it asked for. Of any
+// other's the link keeps no note.
 type reporter interface{ Inject(Error) Severity }
+
+// rootPort is a host that takes error messages. To any other a function sends none.
+type rootPort interface{ SendError(Severity) }
+
+// A link is all that a host can be, and a function reports.
+var (
+	_ hw.Host        = (*Link)(nil)
+	_ hw.Meter       = (*Link)(nil)
+	_ hw.Awaiter     = (*Link)(nil)
+	_ hw.Unpluggable = (*Link)(nil)
+	_ hw.Chaotic     = (*Link)(nil)
+	_ rootPort       = (*Link)(nil)
+	_ hw.Function    = (*Function)(nil)
+	_ reporter       = (*Function)(nil)
+)
 
 // Link joins a device and its host. It implements hw.Host for the device.
 //
@@ -153,7 +161,7 @@ func floorPower(n int64) int64 { return 1 << (bits.Len64(uint64(n)) - 1) }
 // SetUpstream says who serves the device's DMA (the root complex: IOMMU and
 // host memory) and who receives its interrupts.
 func (l *Link) SetUpstream(root hw.Target, interrupt func(vector int, addr uint64, data uint32)) {
-	o, ok := root.(InOrder)
+	o, ok := root.(hw.InOrder)
 	l.root, l.interrupt, l.ordered = root, interrupt, ok && o.WritesInOrder()
 	l.disturb()
 }

@@ -98,6 +98,7 @@ func (f *testFunction) ConfigRead(off, size int) uint32 { return uint32(off)<<8 
 func (f *testFunction) ConfigWrite(off, size int, v uint32) {
 	f.log = append(f.log, uint64(off), uint64(v))
 }
+func (f *testFunction) ConventionalReset(_ bool, done sim.Call) { f.e.After(0, done) }
 func (f *testFunction) MMIO(_ int, r *hw.Request) {
 	r.Status = hw.OK
 	if r.Op == hw.Read {

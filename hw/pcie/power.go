@@ -18,7 +18,7 @@ func (x *restarts) init(f *Function, name string) {
 	})
 }
 
-// ConventionalReset is a reset from outside (section 6.6.1): cold when power
+// ConventionalReset implements hw.Function (section 6.6.1): cold when power
 // comes back, which leaves nothing, else hot, which keeps sticky registers. As
 // in a function-level reset nobody answers until the device reports back; then
 // done fires. A later reset of either sort takes an earlier one's place.
@@ -40,7 +40,7 @@ func (f *Function) ConventionalReset(cold bool, done sim.Call) {
 	f.onReset(over)
 }
 
-// ReadsPending reports whether the function waits for completions: what its
+// ReadsPending implements hw.Awaiter: whether the function waits for completions, what its
 // Transactions Pending bit shows (section 7.5.3.5).
 func (l *Link) ReadsPending() bool { return l.reading > 0 || l.watch.oldest != none }
 
@@ -48,7 +48,7 @@ func (l *Link) ReadsPending() bool { return l.reading > 0 || l.watch.oldest != n
 // latency after the function has sent them (section 2.2.8.3).
 func (l *Link) OnErrors(fn func(Severity)) { l.onErrors = fn }
 
-// SendError carries an error message of the function to the root port. One that
+// SendError implements rootPort: it carries an error message of the function to the root port. One that
 // is sent into a link that is down is lost.
 func (l *Link) SendError(s Severity) {
 	if !l.gone && l.onErrors != nil {

@@ -15,7 +15,7 @@ func TestConventionalReset(t *testing.T) {
 	for _, cold := range []bool{false, true} {
 		c := newCard(t, 2)
 		var backs []sim.Call
-		c.OnReset(func(done sim.Call) { backs = append(backs, done) })
+		c.onReset = func(done sim.Call) { backs = append(backs, done) }
 		over := sim.Call{H: c.done}
 		c.enable()
 		c.ConfigWrite(regDevCtl, 2, 0)

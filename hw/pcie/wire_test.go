@@ -171,7 +171,7 @@ func TestEarlyFaultIsNotVisibility(t *testing.T) {
 
 func TestTimeOutIsReported(t *testing.T) {
 	b := newBench(DefaultConfig(), 4096)
-	fn := NewFunction(b.e, "fn", DefaultFunction(b.link.Config(), 4), b.link)
+	fn := NewFunction(b.e, "fn", DefaultFunction(b.link.Config(), 4), FunctionParts{Host: b.link})
 	b.link.SetFunction(fn)
 	fn.ConfigWrite(regCommand, 2, commandMaster)
 	b.link.LoseCompletions(1)
