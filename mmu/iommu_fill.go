@@ -39,6 +39,9 @@ func (x *translation) fillTables() {
 		if t.Writable {
 			e.Perm = CanWrite
 		}
+		if t.Global {
+			e.Perm |= GlobalPage
+		}
 		x.c.tables.Insert(e)
 	}
 	for level, t := range w.GuestTables {
@@ -66,7 +69,8 @@ func (c *iommuCore) tableFor(tag, va uint64, s *space) (t TableAt) {
 		return t
 	}
 	if e := c.tables.Lookup(tag, va); e != nil {
-		return TableAt{Addr: e.PA, GPA: e.Aux, Level: levelOf(e.Shift) - 1, Writable: e.Perm&CanWrite != 0}
+		return TableAt{Addr: e.PA, GPA: e.Aux, Level: levelOf(e.Shift) - 1,
+			Writable: e.Perm&CanWrite != 0, Global: e.Perm&GlobalPage != 0}
 	}
 	return t
 }

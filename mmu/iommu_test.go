@@ -237,21 +237,43 @@ func TestProcessesShareTheirAddressSpace(t *testing.T) {
 	require.Equal(t, PDTNotValid, DecodeFault(r.m.bus[fqBase:]).Cause)
 }
 
+// TestGlobalMappingsOutliveTheirProcess marks a page global by its leaf's G and
+// by the pointer's above it, read or found in the walk cache.
 func TestGlobalMappingsOutliveTheirProcess(t *testing.T) {
-	r := newHostRig(t, DefaultIOMMUConfig())
-	r.b.set(r.root, 0x5000, 0x10_0000, userRW|PTEGlobal, 0)
-	q := r.access(hw.Read, 0x5000, 8)
-	r.do(q)
-	r.b.set(r.root, 0x5000, 0, 0, 0)
-	const psc = 7<<12 | cmdPSCV
-	r.command(CmdIOTINVAL|psc, 0, CmdIOTINVAL|psc|cmdAV, 5<<10)
-	require.NoError(t, r.Run())
-	r.do(q)
-	require.Equal(t, hw.OK, q.Status)
-	r.command(CmdIOTINVAL|cmdAV, 5<<10)
-	require.NoError(t, r.Run())
-	r.do(q)
-	require.Equal(t, hw.Unsupported, q.Status)
+	for _, c := range []struct {
+		name          string
+		pointer, leaf uint64
+		warm          bool
+	}{
+		{"leaf", 0, PTEGlobal, false},
+		{"pointer", PTEGlobal, 0, false},
+		{"cached pointer", PTEGlobal, 0, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			cfg := DefaultIOMMUConfig()
+			cfg.WalkCacheEntries = 16
+			r := newHostRig(t, cfg)
+			r.b.set(r.root, 0x5000, 0x10_0000, userRW|c.leaf, 0)
+			r.b.set(r.root, 0x6000, 0x11_0000, userRW, 0)
+			at := r.b.entry(r.root, 0x5000, 1)
+			r.m.put(false, at, r.m.get(false, at)|c.pointer)
+			if c.warm {
+				r.do(r.access(hw.Read, 0x6000, 8))
+			}
+			q := r.access(hw.Read, 0x5000, 8)
+			r.do(q)
+			r.b.set(r.root, 0x5000, 0, 0, 0)
+			const psc = 7<<12 | cmdPSCV
+			r.command(CmdIOTINVAL|psc, 0, CmdIOTINVAL|psc|cmdAV, 5<<10)
+			require.NoError(t, r.Run())
+			r.do(q)
+			require.Equal(t, hw.OK, q.Status)
+			r.command(CmdIOTINVAL|cmdAV, 5<<10)
+			require.NoError(t, r.Run())
+			r.do(q)
+			require.Equal(t, hw.Unsupported, q.Status)
+		})
+	}
 }
 
 func TestPointersStayUnlessAskedFor(t *testing.T) {

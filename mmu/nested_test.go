@@ -210,6 +210,28 @@ func TestTranslationRequestOnACleanPage(t *testing.T) {
 	}
 }
 
+// TestTranslationRequestToldOfGlobalPages sets G in an entry of each level.
+func TestTranslationRequestToldOfGlobalPages(t *testing.T) {
+	const pdt = 0x6000
+	for level := -1; level < 4; level++ {
+		r := newHostRig(t, DefaultIOMMUConfig())
+		r.device(testDevice, DCATS|DCPDTV, 0, 0, pdt>>12|PD8<<60)
+		r.m.put(false, pdt+3*16, PCValid|9<<12)
+		r.m.put(false, pdt+3*16+8, r.root>>12|ModeSv48<<60)
+		r.b.set(r.root, 0x5000, 0x10_0000, userRW, 0)
+		if level >= 0 {
+			at := r.b.entry(r.root, 0x5000, level)
+			r.m.put(false, at, r.m.get(false, at)|PTEGlobal)
+		}
+		for _, pv := range []bool{true, false} {
+			x := newTranslation(r.u.iommuCore)
+			x.Begin(Transaction{DID: testDevice, PV: pv, PID: 3, AT: TranslationRequest, IOVA: 0x5000})
+			run(x, ramMemory{r.m})
+			require.Equal(t, pv && level >= 0, x.atsResponse().Global, "level %d", level)
+		}
+	}
+}
+
 // ramMemory is a ram's bus side at once.
 type ramMemory struct{ m *ram }
 

@@ -86,6 +86,7 @@ type TableAt struct {
 	GPA      uint64
 	Level    int
 	Writable bool // the second stage lets its entries be updated
+	Global   bool // an entry on the way has G: all that the table maps is global
 }
 
 // purpose says what a second-stage walk is for.
@@ -188,7 +189,7 @@ func (w *Walk) decodeFirst(op *MemOp, pte uint64) bool {
 	case ptePointer:
 		w.level--
 		next := ptePPN(pte) << pageShift
-		w.table = TableAt{Addr: next, GPA: next, Level: w.level}
+		w.table = TableAt{Addr: next, GPA: next, Level: w.level, Global: w.table.Global || pte&PTEGlobal != 0}
 		if w.Second.Levels != 0 {
 			w.table.Addr = 0
 		}
@@ -274,6 +275,9 @@ func (w *Walk) firstDone(op *MemOp) bool {
 	w.PA = w.GPA
 	w.PBMTOut = uint8(w.pte >> pbmtShift & pbmtMask)
 	w.Perm = pagePerm(w.pte)
+	if w.table.Global {
+		w.Perm |= GlobalPage
+	}
 	w.Granted = w.Perm
 	if w.ATS.On {
 		w.Granted = w.atsPerm(w.Perm)
