@@ -34,7 +34,7 @@ func (c *iommuCore) writeMSI(off, v, mask uint64) {
 		return
 	}
 	if off&8 == 0 {
-		e.addr = (e.addr&^mask | v&mask) & 0xff_ffff_ffff_fffc
+		e.addr = (e.addr&^mask | v&mask) & c.physicalMask() &^ 3
 		return
 	}
 	if mask&1 != 0 {

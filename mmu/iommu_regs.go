@@ -93,7 +93,9 @@ const (
 	qbLog2   = 0x1f
 	qbPPN    = ppnMask << 10
 	ddtpMode = 0xf
-	icvecAll = 0xffff
+	icvecCIV = 0xf
+	icvecFIV = 0xf0
+	icvecPIV = 0xf000
 	msiCount = 16
 )
 
@@ -113,7 +115,7 @@ var iommuRegs = [...]iommuReg{
 	{RegCQB, func(c *iommuCore) uint64 { return c.cqb }, (*iommuCore).writeCQB},
 	{RegCQH, func(c *iommuCore) uint64 { return pair(c.cq.head, c.cq.tail) }, (*iommuCore).writeCQT},
 	{RegFQB, func(c *iommuCore) uint64 { return c.fqb },
-		func(c *iommuCore, v, mask uint64) { setBase(&c.fq, &c.fqb, v, mask) }},
+		func(c *iommuCore, v, mask uint64) { c.setBase(&c.fq, &c.fqb, v, mask) }},
 	{RegFQH, func(c *iommuCore) uint64 { return pair(c.fq.head, c.fq.tail) },
 		func(c *iommuCore, v, mask uint64) { setHead(&c.fq, v, mask) }},
 	{RegPQB, func(c *iommuCore) uint64 { return c.pqb }, (*iommuCore).writePQB},
@@ -123,8 +125,7 @@ var iommuRegs = [...]iommuReg{
 	{RegTrReqIOVA, func(c *iommuCore) uint64 { return c.trIOVA }, (*iommuCore).writeTrIOVA},
 	{RegTrReqCtl, func(c *iommuCore) uint64 { return c.trCtl }, (*iommuCore).writeTrCtl},
 	{RegTrResponse, func(c *iommuCore) uint64 { return c.trResponse }, nil},
-	{RegICVec, func(c *iommuCore) uint64 { return c.icvec },
-		func(c *iommuCore, v, mask uint64) { c.icvec = (c.icvec&^mask | v&mask) & icvecAll }},
+	{RegICVec, func(c *iommuCore) uint64 { return c.icvec }, (*iommuCore).writeICVec},
 }
 
 // iommuRegAt finds a row by offset/8.
@@ -209,15 +210,32 @@ func (c *iommuCore) writeFctl(v, mask uint64) {
 	}
 }
 
+// writeICVec takes the vectors of the causes that exist: pmiv is 0 without a
+// performance monitor, piv without ATS.
+func (c *iommuCore) writeICVec(v, mask uint64) {
+	fields := uint64(icvecCIV | icvecFIV)
+	if c.caps&CapATS != 0 {
+		fields |= icvecPIV
+	}
+	c.icvec = (c.icvec&^mask | v&mask) & fields
+}
+
 // writeDDTP takes a new directory root; an illegal mode keeps the register.
 func (c *iommuCore) writeDDTP(v, mask uint64) {
 	v = c.ddtp&^mask | v&mask
 	if v&ddtpMode > DDT3Level {
 		return
 	}
-	c.ddtp = v & (ddtpMode | qbPPN)
+	c.ddtp = v & (ddtpMode | c.ppnField())
 	c.forgetWalks()
 }
+
+// ppnField returns the bits of a PPN field, at bit 10 of ddtp, cqb, fqb and
+// pqb, that an address within capabilities.PAS can set: the field is WARL.
+func (c *iommuCore) ppnField() uint64 { return c.physicalMask() >> pageShift << 10 & qbPPN }
+
+// physicalMask has the bits of a physical address.
+func (c *iommuCore) physicalMask() uint64 { return 1<<(c.caps>>capPAS&0x3f) - 1 }
 
 // queueBase splits a queue base register.
 func queueBase(v uint64) (base uint64, log2 uint) {
@@ -225,9 +243,9 @@ func queueBase(v uint64) (base uint64, log2 uint) {
 }
 
 func (c *iommuCore) writeCQB(v, mask uint64) {
-	c.cqb = (c.cqb&^mask | v&mask) & (qbLog2 | qbPPN)
+	c.cqb = (c.cqb&^mask | v&mask) & (qbLog2 | c.ppnField())
 	c.cq.base, c.cq.log2 = queueBase(c.cqb)
-	c.cq.tail &= c.cq.mask()
+	c.cq.tail = 0 // the specification leaves its bits open
 }
 
 func (c *iommuCore) writeCQT(v, mask uint64) {
@@ -237,11 +255,12 @@ func (c *iommuCore) writeCQT(v, mask uint64) {
 	}
 }
 
-// setBase writes fqb or pqb, setHead fqh or pqh.
-func setBase(q *recordRing, reg *uint64, v, mask uint64) {
-	*reg = (*reg&^mask | v&mask) & (qbLog2 | qbPPN)
+// setBase writes fqb or pqb, setHead fqh or pqh. A new base zeroes the head,
+// whose bits the specification leaves open.
+func (c *iommuCore) setBase(q *recordRing, reg *uint64, v, mask uint64) {
+	*reg = (*reg&^mask | v&mask) & (qbLog2 | c.ppnField())
 	q.base, q.log2 = queueBase(*reg)
-	q.head &= q.mask()
+	q.head = 0
 }
 
 func setHead(q *recordRing, v, mask uint64) {
@@ -253,7 +272,7 @@ func setHead(q *recordRing, v, mask uint64) {
 // The page-request queue's registers exist only with ATS.
 func (c *iommuCore) writePQB(v, mask uint64) {
 	if c.caps&CapATS != 0 {
-		setBase(&c.pq, &c.pqb, v, mask)
+		c.setBase(&c.pq, &c.pqb, v, mask)
 	}
 }
 
