@@ -146,6 +146,8 @@ func (q *commandQueue) legal() bool {
 			lo |= 0xfffff000
 		} else if q.lo&cmdDV == 0 {
 			return false
+		} else {
+			lo |= pidMask &^ (1<<q.c.pidWidth() - 1) << 12 // too wide
 		}
 	case op == CmdATS && f3 <= 1 && caps&CapATS != 0:
 		lo = 0x000000fc_00000c00
@@ -153,6 +155,17 @@ func (q *commandQueue) legal() bool {
 		return false
 	}
 	return q.lo&lo == 0 && q.hi&hi == 0
+}
+
+// pidWidth returns the bits of the widest process id that the IOMMU supports.
+func (c *iommuCore) pidWidth() uint {
+	switch {
+	case c.caps&CapPD20 != 0:
+		return pidBits[PD20]
+	case c.caps&CapPD17 != 0:
+		return pidBits[PD17]
+	}
+	return pidBits[PD8]
 }
 
 // fence completes when everything before it has.

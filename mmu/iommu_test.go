@@ -237,6 +237,27 @@ func TestProcessesShareTheirAddressSpace(t *testing.T) {
 	require.Equal(t, PDTNotValid, DecodeFault(r.m.bus[fqBase:]).Cause)
 }
 
+// TestWideProcessIDIsIllegal names processes that the IOMMU has no directory for.
+func TestWideProcessIDIsIllegal(t *testing.T) {
+	const pd = CapPD8 | CapPD17 | CapPD20
+	for _, c := range []struct{ caps, width uint64 }{
+		{CapPD8, 8}, {CapPD8 | CapPD17, 17}, {pd, 20},
+	} {
+		r := newHostRig(t, DefaultIOMMUConfig())
+		r.u.caps = r.u.caps&^pd | c.caps
+		const command = CmdIODIR | 1<<7 | cmdDV | testDevice<<40
+		r.command(command|(1<<c.width-1)<<12, 0)
+		require.NoError(t, r.Run())
+		require.Zero(t, r.u.MMIORead(RegCQCSR, 4)&CSRIllegal)
+		if c.width == 20 {
+			continue
+		}
+		r.command(command|1<<c.width<<12, 0)
+		require.NoError(t, r.Run())
+		require.NotZero(t, r.u.MMIORead(RegCQCSR, 4)&CSRIllegal)
+	}
+}
+
 // TestGlobalMappingsOutliveTheirProcess marks a page global by its leaf's G and
 // by the pointer's above it, read or found in the walk cache.
 func TestGlobalMappingsOutliveTheirProcess(t *testing.T) {
