@@ -70,9 +70,11 @@ func (p *player) step(o *op) {
 	if p.c.trCtl&trGo != 0 {
 		run(&p.c.debug, p.m)
 	}
-	run(&p.c.fq, p.m)
-	run(&p.c.messages, p.m)
-	run(&p.c.fq, p.m) // an interrupt message may fault
+	// A record may raise an interrupt, whose message may fault, and so on.
+	for len(p.c.fq.waiting)+len(p.c.messages.waiting) > 0 {
+		run(&p.c.fq, p.m)
+		run(&p.c.messages, p.m)
+	}
 	p.after((p.c.fq.tail - tail) & p.c.fq.mask())
 }
 

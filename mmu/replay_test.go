@@ -72,6 +72,25 @@ func TestReplayReports(t *testing.T) {
 	require.ErrorIs(t, err, ErrReplay)
 }
 
+// TestReplayFollowsInterrupts plays an illegal command whose interrupt message
+// faults: the record of that raises the fault queue's interrupt, in the same step.
+func TestReplayFollowsInterrupts(t *testing.T) {
+	const text = `{"name":"a","caps":"0x1ee830e0e10","fctl":"0x0","ops":[
+{"op":"reg_write","off":760,"size":8,"val":"0x1"},
+{"op":"reg_write","off":768,"size":8,"val":"0x5000"},
+{"op":"reg_write","off":776,"size":4,"val":"0x77"},
+{"op":"reg_write","off":784,"size":8,"val":"0x100000000"},
+{"op":"reg_write","off":24,"size":8,"val":"0x1003"},
+{"op":"reg_write","off":72,"size":4,"val":"0x3"},
+{"op":"reg_write","off":40,"size":8,"val":"0x2003"},
+{"op":"reg_write","off":76,"size":4,"val":"0x3"},
+{"op":"command","lo":"0x0","hi":"0x0","expect":{"cqcsr":"0x10403","ipsr":"0x3","fqn":1,"writes":[["0x5000",4,"0x77"]]}}]}`
+	var out bytes.Buffer
+	res, err := Replay(strings.NewReader(strings.ReplaceAll(text, "\n", "")), &out, ReplayOptions{Limit: 9})
+	require.NoError(t, err)
+	require.Equal(t, ReplayResult{Passed: 1}, res, out.String())
+}
+
 func firstLines(p []byte, n int) []byte {
 	for i, c := range p {
 		if c == '\n' {
