@@ -210,6 +210,22 @@ func TestTranslationRequestOnACleanPage(t *testing.T) {
 	}
 }
 
+// TestTranslationRequestThatGrantsNothing meets a second-stage leaf that has no
+// permission of the first stage's: no fault, so the walk is completed and A set.
+func TestTranslationRequestThatGrantsNothing(t *testing.T) {
+	r := newHostRig(t, DefaultIOMMUConfig())
+	v := r.newGuest(testDevice, 3, DCATS|DCGADE, userRW)
+	r.b.set(v.g, 0x30_0000, 0x50_0000, PTEValid|PTEExec|PTEUser, 0)
+	x := newTranslation(r.u.iommuCore)
+	x.Begin(Transaction{DID: testDevice, AT: TranslationRequest, NoWrite: true})
+	run(x, ramMemory{r.m})
+	require.Zero(t, x.Cause)
+	a := x.atsResponse()
+	require.Equal(t, "ok", a.Status)
+	require.False(t, a.R || a.W || a.X)
+	require.NotZero(t, r.m.get(false, r.b.entry(v.g, 0x30_0000, 0))&PTEAccessed)
+}
+
 // TestTranslationRequestToldOfGlobalPages sets G in an entry of each level.
 func TestTranslationRequestToldOfGlobalPages(t *testing.T) {
 	const pdt = 0x6000
