@@ -60,6 +60,9 @@ func Replay(r io.Reader, out io.Writer, opt ReplayOptions) (res ReplayResult, er
 			return res, fmt.Errorf("%w: line %d: %w", ErrReplay, line, rerr)
 		}
 	}
+	if res == (ReplayResult{}) {
+		return res, fmt.Errorf("%w: no scenarios", ErrReplay)
+	}
 	fmt.Fprintf(out, "%d passed, %d failed\n", res.Passed, res.Failed)
 	return res, nil
 }
@@ -114,21 +117,48 @@ func (h *hex) UnmarshalJSON(p []byte) error {
 	return nil
 }
 
+// hexPair and hexTriple are numbers written as a list.
+type (
+	hexPair   [2]hex
+	hexTriple [3]hex
+)
+
+// UnmarshalJSON reads exactly two numbers.
+func (p *hexPair) UnmarshalJSON(b []byte) error { return numbers(b, p[:]) }
+
+// UnmarshalJSON reads exactly three numbers.
+func (t *hexTriple) UnmarshalJSON(b []byte) error { return numbers(b, t[:]) }
+
+func numbers(b []byte, to []hex) error {
+	var list []hex
+	if err := json.Unmarshal(b, &list); err != nil {
+		return err
+	}
+	if len(list) != len(to) {
+		return fmt.Errorf("%s has not %d numbers", b, len(to))
+	}
+	copy(to, list)
+	return nil
+}
+
 // flag is a 0 or 1 that may be absent.
 type flag = *int
 
 type scenario struct {
-	Name   string   `json:"name"`
-	Caps   hex      `json:"caps"`
-	Fctl   hex      `json:"fctl"`
-	Tags   []string `json:"tags"`
-	Mem    [][2]hex `json:"mem"`
-	Poison []hex    `json:"poison"`
-	Ops    []op     `json:"ops"`
+	Name   string    `json:"name"`
+	Caps   hex       `json:"caps"`
+	Fctl   hex       `json:"fctl"`
+	Tags   []string  `json:"tags"`
+	Mem    []hexPair `json:"mem"`
+	Poison []hex     `json:"poison"`
+	Ops    []op      `json:"ops"`
 }
 
 // check refuses what no memory or register file could serve.
 func (s *scenario) check() error {
+	if len(s.Ops) == 0 {
+		return fmt.Errorf("%s: no operations", s.Name)
+	}
 	for _, w := range s.Mem {
 		if w[0]%8 != 0 {
 			return fmt.Errorf("%s: mem: address %v is not a multiple of 8", s.Name, w[0])
@@ -144,6 +174,8 @@ func (s *scenario) check() error {
 			return fmt.Errorf("%s: op %d: address %v is not a multiple of 8", s.Name, i, o.Addr)
 		case o.Cold != 0 && (o.Expect == nil || o.Op != "translate"):
 			return fmt.Errorf("%s: op %d: cold is for a translate with an expectation", s.Name, i)
+		case o.Op == "translate" && (o.RW != "r" && o.RW != "w" || o.AT > Translated):
+			return fmt.Errorf("%s: op %d: rw is \"r\" or \"w\", at 0, 1 or 2", s.Name, i)
 		case o.DID>>24 != 0 || o.PID>>20 != 0:
 			return fmt.Errorf("%s: op %d: did has 24 bits and pid 20", s.Name, i)
 		}
@@ -180,34 +212,34 @@ type op struct {
 }
 
 type expect struct {
-	Val        *hex      `json:"val"`
-	Status     *string   `json:"status"`
-	PA         *hex      `json:"pa"`
-	PageSize   *hex      `json:"page_size"`
-	R          flag      `json:"r"`
-	W          flag      `json:"w"`
-	X          flag      `json:"x"`
-	U          flag      `json:"u"`
-	Priv       flag      `json:"priv"`
-	N          flag      `json:"n"`
-	Glob       flag      `json:"glob"`
-	PBMT       flag      `json:"pbmt"`
-	Cause      *hex      `json:"cause"`
-	Iotval     *hex      `json:"iotval"`
-	Iotval2    *hex      `json:"iotval2"`
-	FQN        flag      `json:"fqn"`
-	Reads      *[][2]hex `json:"reads"`
-	PTEWrites  *[][2]hex `json:"pte_writes"`
-	CQH        *hex      `json:"cqh"`
-	CQCSR      *hex      `json:"cqcsr"`
-	IPSR       *hex      `json:"ipsr"`
-	PQT        *hex      `json:"pqt"`
-	PQCSR      *hex      `json:"pqcsr"`
-	Unexpected flag      `json:"unexpected"`
-	Writes     *[][3]hex `json:"writes"`
-	Sync       *[][2]hex `json:"sync"`
-	Msgs       *[]msg    `json:"msgs"`
-	Records    *[]record `json:"records"`
+	Val        *hex         `json:"val"`
+	Status     *string      `json:"status"`
+	PA         *hex         `json:"pa"`
+	PageSize   *hex         `json:"page_size"`
+	R          flag         `json:"r"`
+	W          flag         `json:"w"`
+	X          flag         `json:"x"`
+	U          flag         `json:"u"`
+	Priv       flag         `json:"priv"`
+	N          flag         `json:"n"`
+	Glob       flag         `json:"glob"`
+	PBMT       flag         `json:"pbmt"`
+	Cause      *hex         `json:"cause"`
+	Iotval     *hex         `json:"iotval"`
+	Iotval2    *hex         `json:"iotval2"`
+	FQN        flag         `json:"fqn"`
+	Reads      *[]hexPair   `json:"reads"`
+	PTEWrites  *[]hexPair   `json:"pte_writes"`
+	CQH        *hex         `json:"cqh"`
+	CQCSR      *hex         `json:"cqcsr"`
+	IPSR       *hex         `json:"ipsr"`
+	PQT        *hex         `json:"pqt"`
+	PQCSR      *hex         `json:"pqcsr"`
+	Unexpected flag         `json:"unexpected"`
+	Writes     *[]hexTriple `json:"writes"`
+	Sync       *[]hexPair   `json:"sync"`
+	Msgs       *[]msg       `json:"msgs"`
+	Records    *[]record    `json:"records"`
 }
 
 type msg struct {

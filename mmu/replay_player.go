@@ -7,8 +7,8 @@ type player struct {
 	c          *iommuCore
 	x          *translation
 	m          *replayRAM
-	writes     [][3]hex
-	sync       [][2]hex
+	writes     []hexTriple
+	sync       []hexPair
 	msgs       []Message
 	mismatches []string
 	want       *expect
@@ -26,9 +26,9 @@ func newPlayer(sc *scenario, cfg IOMMUConfig) *player {
 		p.m.poison[uint64(a)&^7] = true
 	}
 	p.c.send = func(m Message) { p.msgs = append(p.msgs, m) }
-	wrote := func(addr uint64, data uint32) { p.writes = append(p.writes, [3]hex{hex(addr), 4, hex(data)}) }
+	wrote := func(addr uint64, data uint32) { p.writes = append(p.writes, hexTriple{hex(addr), 4, hex(data)}) }
 	p.c.cq.wrote, p.c.messages.wrote = wrote, wrote
-	p.c.cq.fenced = func(pr, pw bool) { p.sync = append(p.sync, [2]hex{hex(bit(pr, 0)), hex(bit(pw, 0))}) }
+	p.c.cq.fenced = func(pr, pw bool) { p.sync = append(p.sync, hexPair{hex(bit(pr, 0)), hex(bit(pw, 0))}) }
 	return p
 }
 

@@ -11,8 +11,8 @@ import (
 type replayRAM struct {
 	pages   map[uint64]*[4096]byte
 	poison  map[uint64]bool
-	reads   [][2]hex
-	updates [][2]hex
+	reads   []hexPair
+	updates []hexPair
 }
 
 const replayRAMBytes = 1 << 32
@@ -38,7 +38,7 @@ func (m *replayRAM) put(addr, v uint64) {
 func (m *replayRAM) Do(op *MemOp) {
 	op.Status = hw.OK
 	if !op.Write && !op.Atomic {
-		m.reads = append(m.reads, [2]hex{hex(op.Addr), hex(op.Bytes)})
+		m.reads = append(m.reads, hexPair{hex(op.Addr), hex(op.Bytes)})
 	}
 	if op.Addr >= replayRAMBytes {
 		op.Status = hw.Unsupported
@@ -48,7 +48,7 @@ func (m *replayRAM) Do(op *MemOp) {
 	if op.Write {
 		copy(p, op.Buf[:op.Bytes])
 		if op.Atomic {
-			m.updates = append(m.updates, [2]hex{hex(op.Addr), hex(op.Word(0))})
+			m.updates = append(m.updates, hexPair{hex(op.Addr), hex(op.Word(0))})
 		}
 		return
 	}

@@ -64,6 +64,10 @@ func TestReplayReports(t *testing.T) {
 		`"reg_reed" is not an operation`:     strings.Replace(good, "reg_read", "reg_reed", 1),
 		"address 0x4 is not a multiple of 8": strings.Replace(good, `"tags"`, `"mem":[["0x4","0x1"]],"tags"`, 1),
 		"unexpected end of JSON":             good[:40],
+		"no operations":                      "null",
+		"no scenarios":                       "\n\n",
+		`["0x8"] has not 2 numbers`:          strings.Replace(good, `"tags"`, `"mem":[["0x8"]],"tags"`, 1),
+		`rw is "r" or "w"`:                   strings.Replace(good, `"reg_read"`, `"translate"`, 1),
 	} {
 		_, err = Replay(strings.NewReader(text), &out, ReplayOptions{})
 		require.ErrorContains(t, err, what)

@@ -132,7 +132,7 @@ func (p *timedPlayer) translate(o *op) {
 	port.Submit(r)
 	p.run()
 	if o.Cold != 0 && len(*o.Expect.PTEWrites) == 0 { // an update reads once more, to compare
-		require.Equal(p.t, *o.Expect.Reads, append([][2]hex{}, p.m.reads...), "%s: %+v", p.name, o)
+		require.Equal(p.t, *o.Expect.Reads, append([]hexPair{}, p.m.reads...), "%s: %+v", p.name, o)
 	}
 	require.Equal(p.t, 1, fired, "%s: %+v", p.name, o)
 	w := o.Expect
