@@ -2,6 +2,7 @@ package mmu
 
 import (
 	"bytes"
+	"compress/gzip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -63,8 +64,14 @@ func TestReplayReports(t *testing.T) {
 		"size 3 is neither 4 nor 8":          strings.Replace(good, `"size":8`, `"size":3`, 1),
 		`"reg_reed" is not an operation`:     strings.Replace(good, "reg_read", "reg_reed", 1),
 		"address 0x4 is not a multiple of 8": strings.Replace(good, `"tags"`, `"mem":[["0x4","0x1"]],"tags"`, 1),
-		"unexpected end of JSON":             good[:40],
-		"no operations":                      "null",
+		"the JSON object is cut off":         good[:40],
+		"a JSON object, not null":            "null",
+		"a JSON object, not array":           "[]",
+		"ops.size does not take string":      strings.Replace(good, `"size":8`, `"size":"8"`, 1),
+		"has no name":                        `{"caps":"0x10"}`,
+		"a: no operations":                   `{"name":"a"}`,
+		`unknown field "va"`:                 strings.Replace(good, `"val"`, `"va"`, 1),
+		"one scenario a line":                good + good,
 		"no scenarios":                       "\n\n",
 		`["0x8"] has not 2 numbers`:          strings.Replace(good, `"tags"`, `"mem":[["0x8"]],"tags"`, 1),
 		`rw is "r" or "w"`:                   strings.Replace(good, `"reg_read"`, `"translate"`, 1),
@@ -74,6 +81,14 @@ func TestReplayReports(t *testing.T) {
 	}
 	_, err = Replay(strings.NewReader("\x1f\x8bnot gzip"), &out, ReplayOptions{})
 	require.ErrorIs(t, err, ErrReplay)
+
+	var packed bytes.Buffer
+	w := gzip.NewWriter(&packed)
+	_, err = w.Write([]byte(good + "\n" + good))
+	require.NoError(t, err)
+	require.NoError(t, w.Close())
+	_, err = Replay(bytes.NewReader(packed.Bytes()[:packed.Len()-12]), &out, ReplayOptions{})
+	require.ErrorContains(t, err, "the gzip file is cut off")
 }
 
 // TestReplayFollowsInterrupts plays an illegal command whose interrupt message
