@@ -33,7 +33,7 @@ type Options struct {
 	Workers int
 	Seed    uint64
 	// Trace, when set, takes a trace that ui.perfetto.dev opens; TraceText the
-	// same as text.
+	// same as text. A run that does not come to its end writes what it has.
 	Trace, TraceText io.Writer
 	// Progress is told how many of all jobs are done.
 	Progress func(done, total int)
@@ -86,8 +86,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	report.Config = resolved
 	report.Interrupted = ctx.Err() != nil
 	report.HostSeconds = time.Since(began).Seconds()
-	if err == nil {
-		err = r.writeTraces()
+	if r.sys.Engine.Now() > 0 { // of a run that failed or was interrupted, too: what happened until then
+		err = errors.Join(err, r.writeTraces())
 	}
 	r.sys.Engine.Shutdown()
 	return report, err

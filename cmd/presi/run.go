@@ -94,16 +94,17 @@ func (a *app) run(ctx context.Context, f *runFlags) error {
 	if err != nil {
 		return err
 	}
+	defer traces.discard()
 	o.Trace, o.TraceText = traces.writer(0), traces.writer(1)
 	bar := a.newBar("jobs")
 	o.Progress = bar.show
 	report, err := lab.Run(ctx, o)
 	bar.clear()
-	err = errors.Join(err, traces.close(err == nil))
+	unwritten := traces.close(err == nil, func(s string) { fmt.Fprintln(a.err, "presi:", s) })
 	if report != nil && (err == nil || errors.Is(err, lab.ErrInterrupted)) {
 		err = errors.Join(err, a.print(report, f.json))
 	}
-	return outcome(report, err)
+	return errors.Join(outcome(report, err), unwritten)
 }
 
 func (a *app) print(r *lab.Report, json bool) error {

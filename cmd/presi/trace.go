@@ -7,15 +7,30 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
 )
 
 // traces are the files a run writes traces to. They are opened before it, so
 // that a bad path costs no run.
 type traces []*traceFile
 
+// traceFile is a trace on its way to its path: a file beside it, which takes its
+// place when it is whole, so that an earlier one is there until then. What is no
+// regular file is written as it is.
 type traceFile struct {
-	*bufio.Writer
-	file *os.File // nil: it is standard output
+	flag, path string
+	out        *bufio.Writer
+	size       int64
+	file       *os.File // nil: standard output
+	becomes    string   // what the file is called in the end; empty: as it is
+}
+
+// Write implements io.Writer. An error stays in out until close, which names it.
+func (t *traceFile) Write(p []byte) (int, error) {
+	t.size += int64(len(p))
+	t.out.Write(p)
+	return len(p), nil
 }
 
 // openTraces makes the files of two flags; an empty path is none, and - for text
@@ -28,27 +43,57 @@ func (a *app) openTraces(perfetto, text string) (traces, error) {
 			continue
 		}
 		if flag.path == "-" {
-			ts[i] = &traceFile{Writer: bufio.NewWriter(a.out)}
+			ts[i] = &traceFile{flag: flag.name, path: flag.path, out: bufio.NewWriter(a.out)}
 			continue
 		}
-		file, err := os.Create(flag.path)
+		t, err := openTrace(flag.path)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s %s: cannot write it: %w", flag.name, flag.path, reason(err)))
 			continue
 		}
-		ts[i] = &traceFile{bufio.NewWriter(file), file}
+		t.flag, t.path = flag.name, flag.path
+		ts[i] = t
 	}
 	if errs != nil {
-		errs = append(errs, ts.close(false))
+		ts.discard()
 	}
 	return ts, input(errs...)
 }
 
-// reason leaves out of an error the file's name, which its message has already.
+// openTrace opens the file that is to become a path's.
+func openTrace(path string) (*traceFile, error) {
+	info, err := os.Stat(path)
+	exists := err == nil
+	if exists && !info.Mode().IsRegular() || strings.HasPrefix(path, "/dev/") {
+		file, err := os.OpenFile(path, os.O_WRONLY, 0)
+		return &traceFile{out: bufio.NewWriter(file), file: file}, err
+	}
+	mode := fs.FileMode(0o666)
+	if exists {
+		mode = info.Mode().Perm()
+		file, err := os.OpenFile(path, os.O_WRONLY, 0) // to find out whether one may
+		if err != nil {
+			return nil, err
+		}
+		file.Close()
+		if path, err = filepath.EvalSymlinks(path); err != nil {
+			return nil, err
+		}
+	}
+	beside := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d", filepath.Base(path), os.Getpid()))
+	file, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
+	return &traceFile{out: bufio.NewWriter(file), file: file, becomes: path}, err
+}
+
+// reason leaves out of an error the files' names, which its message has already.
 func reason(err error) error {
 	var path *fs.PathError
-	if errors.As(err, &path) {
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
 		return path.Err
+	case errors.As(err, &link):
+		return link.Err
 	}
 	return err
 }
@@ -61,24 +106,49 @@ func (ts traces) writer(i int) io.Writer {
 	return ts[i]
 }
 
-// close ends the files. Those of a run that has no trace go away.
-func (ts traces) close(written bool) error {
+// close gives the files their names. A run that had no trace to write leaves
+// nothing behind, and of one that did not come to its end note is told what
+// there is.
+func (ts traces) close(ended bool, note func(string)) error {
 	var errs []error
-	for _, t := range ts {
+	for i, t := range ts {
 		if t == nil {
 			continue
 		}
-		errs = append(errs, t.Flush())
-		if t.file == nil {
-			continue
-		}
-		errs = append(errs, t.file.Close())
-		if info, err := os.Lstat(t.file.Name()); !written && err == nil && info.Mode().IsRegular() {
-			errs = append(errs, os.Remove(t.file.Name()))
+		ts[i] = nil
+		switch err := t.close(); {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s %s: cannot write it: %w", t.flag, t.path, reason(err)))
+		case !ended && t.size > 0 && t.path != "-":
+			note(fmt.Sprintf("%s %s: what happened until then is in it", t.flag, t.path))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return fmt.Errorf("trace file: %w", err)
+	return errors.Join(errs...)
+}
+
+func (t *traceFile) close() error {
+	err := t.out.Flush()
+	if t.file == nil {
+		return err
 	}
-	return nil
+	err = errors.Join(err, t.file.Close())
+	switch {
+	case t.becomes == "":
+		return err
+	case err != nil || t.size == 0:
+		return errors.Join(err, os.Remove(t.file.Name()))
+	}
+	return os.Rename(t.file.Name(), t.becomes)
+}
+
+// discard forgets the files that were not closed.
+func (ts traces) discard() {
+	for _, t := range ts {
+		if t != nil && t.file != nil {
+			t.file.Close()
+			if t.becomes != "" {
+				os.Remove(t.file.Name())
+			}
+		}
+	}
 }
