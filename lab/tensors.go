@@ -1,7 +1,6 @@
 package lab
 
 import (
-	"fmt"
 	"math"
 
 	"github.com/presi-sim/presi/fw/rt"
@@ -77,6 +76,7 @@ func (r *run) place() (err error) {
 			p.places[i].device, p.places[i].host = p.state.add(t), p.staging.add(t)
 		}
 	}
+	need := map[uint32]int64{abi.BODevice: p.weights.bytes + p.state.bytes, abi.BOHost: p.staging.bytes + p.io.bytes}
 	for _, b := range []struct {
 		region *regionBuffer
 		flags  uint32
@@ -85,7 +85,7 @@ func (r *run) place() (err error) {
 			continue
 		}
 		if b.region.Buffer, err = p.dev.NewBuffer(b.region.bytes, b.flags); err != nil {
-			return fmt.Errorf("%d bytes for tensors: %w", b.region.bytes, err)
+			return DoesNotFit(r.o.Machine, "tensors and weights", b.flags, need[b.flags], err)
 		}
 		if b.flags == abi.BOHost {
 			if b.region.view, err = b.region.Map(); err != nil {

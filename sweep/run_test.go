@@ -114,7 +114,7 @@ func TestLinesThatAreNoResultsStay(t *testing.T) {
 const partly = `base = "tiny"
 workloads = ["gemm:1024x1024x16"]
 [axes]
-"dram.size" = ["64MiB", "1MiB"]
+"dram.size" = ["64MiB", "2MiB"]
 "dram.low_watermark" = [0.2, 0.9]
 "dram.high_watermark" = [0.8, 0.95]
 `
@@ -129,7 +129,7 @@ func TestPointsFailAlone(t *testing.T) {
 		if p.Points[i].Machine == nil {
 			assert.Contains(t, r.Error, "dram.low_watermark=0.9: want more than 0 and less than high_watermark, 0.8")
 		} else if r.Error != "" {
-			assert.Equal(t, "1MiB", r.Axes["dram.size"])
+			assert.Equal(t, "2MiB", r.Axes["dram.size"])
 		}
 	}
 	r := out.Rankings()[0]

@@ -36,7 +36,7 @@ computes it, and the report has a line a layer and the totals. Without flags,
 handwritten digits are classified on the edge machine.`,
 		Example: `  presi run -w resnet50 -c datacenter --timing-only
   presi run -w gemm:256x1024x512,bias,act=gelu --dtype int8 --verify
-  presi run -w gpt2-decode,context=512 --set dram.channels=1 --json`,
+  presi run -w gpt2-decode,context=512 --set dram.channels=1 --set dram.size=2GiB --json`,
 	}, func(c *cobra.Command, _ []string) error { return a.run(c.Context(), f) })
 	f.machine.add(c)
 	f.workload.add(a, c)
@@ -116,8 +116,9 @@ func (a *app) print(r *lab.Report, json bool) error {
 
 // outcome is what a run comes to.
 func outcome(r *lab.Report, err error) error {
+	var memory *lab.MemoryError
 	switch {
-	case errors.Is(err, lab.ErrUnsupported):
+	case errors.Is(err, lab.ErrUnsupported), errors.As(err, &memory):
 		return input(err)
 	case errors.Is(err, lab.ErrInterrupted):
 		return errInterrupted

@@ -126,10 +126,22 @@ func TestInterruptedRunPrintsWhatItHas(t *testing.T) {
 }
 
 func TestFailedRun(t *testing.T) {
-	got := in(t, "run -c tiny -w gemm:1024x1024x16 --set dram.size=1MiB --timing-only")
+	got := in(t, "run -c tiny -w gemm:16x16x16 --fault kind=boot-hang --timing-only")
 	assert.Equal(t, 1, got.code)
 	assert.Empty(t, got.out)
 	assert.True(t, strings.HasPrefix(got.err, "presi: "), got.err)
+}
+
+// A workload that does not fit is a mistake of input, in words of input.
+func TestWorkloadsThatDoNotFit(t *testing.T) {
+	for line, want := range map[string]string{
+		"run -c tiny -w resnet50 --batch 4 --timing-only":                                                                      `^tensors and weights need [\d.]+ MiB, tiny has 64 MiB of device memory \(dram\.size\): want less work at once, such as a smaller batch, or a larger dram\.size\n$`,
+		"run -c tiny -w gemm:4096x4096x2048 --timing-only --set host.memory=64MiB --set dram.channels=64 --set dram.size=1GiB": `^tensors and weights need [\d.]+ MiB, tiny has 64 MiB of host memory \(host\.memory\): `,
+	} {
+		got := in(t, line)
+		assert.Equal(t, 2, got.code, line)
+		assert.Regexp(t, want, got.err)
+	}
 }
 
 func TestOutcomeOfARun(t *testing.T) {

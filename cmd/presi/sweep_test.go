@@ -65,7 +65,7 @@ func TestSweepWithFailedPoints(t *testing.T) {
 	assert.Equal(t, "presi: some points failed: 1 of 2, listed above\n", got.err)
 	assert.Contains(t, got.out, "best 1 of 2 points")
 	assert.Contains(t, got.out, "\n1 failed: ")
-	assert.Contains(t, got.out, "the first: gemm:1024x1024x16, bf16, batch 1, dram.size = 1MiB")
+	assert.Contains(t, got.out, "the first: gemm:1024x1024x16, bf16, batch 1, dram.size = 2MiB")
 	assert.Contains(t, journal(t, dir), `"error":`)
 	again := sweepIn(t, dir, "testdata/partly.toml")
 	assert.Equal(t, 3, again.code, "failed points are results, too")

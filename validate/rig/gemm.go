@@ -88,7 +88,7 @@ func (g Gemm) program(sys *lab.System, cfg *configs.Config, w *watch) error {
 	if err != nil {
 		return err
 	}
-	job, err := g.job(dev, lib, queue)
+	job, err := g.job(cfg, dev, lib, queue)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func (g Gemm) program(sys *lab.System, cfg *configs.Config, w *watch) error {
 }
 
 // job makes the product's kernels, with its matrices one behind the other.
-func (g Gemm) job(dev *rt.Device, lib *rt.Library, queue *rt.Queue) (*rt.Job, error) {
+func (g Gemm) job(cfg *configs.Config, dev *rt.Device, lib *rt.Library, queue *rt.Queue) (*rt.Job, error) {
 	const page = 4096
 	size := func(rows, cols int) int64 {
 		return (int64(rows)*int64(cols)*int64(g.Type.Size()) + page - 1) / page * page
@@ -114,7 +114,7 @@ func (g Gemm) job(dev *rt.Device, lib *rt.Library, queue *rt.Queue) (*rt.Job, er
 	a, b, c := size(g.M, g.K), size(g.K, g.N), size(g.M, g.N)
 	buffer, err := dev.NewBuffer(a+b+c, abi.BODevice)
 	if err != nil {
-		return nil, fmt.Errorf("three matrices of %d×%d×%d: %w", g.M, g.K, g.N, err)
+		return nil, lab.DoesNotFit(cfg, fmt.Sprintf("the matrices of a product of %d×%d×%d", g.M, g.K, g.N), abi.BODevice, a+b+c, err)
 	}
 	kernels, err := lib.Gemm(&rt.Gemm{M: g.M, N: g.N, K: g.K, FreeB: true,
 		A: rt.Matrix(buffer.Addr, g.Type, g.K),
