@@ -38,9 +38,15 @@ func Load(name string, text []byte, into any, sets ...string) error {
 // complete, every key must be given by some source or override, save tables of
 // free keys and those tagged omitempty.
 func LoadAll(into any, sources []Source, sets []string, complete bool) error {
+	return load(into, sources, sets, complete, nil).err()
+}
+
+// load is LoadAll. With lost, the faults of sources that cannot be had, what
+// those did not say is no mistake.
+func load(into any, sources []Source, sets []string, complete bool, lost Faults) Faults {
 	rv := reflect.ValueOf(into).Elem()
-	d := &decoder{root: rv.Type(), from: map[string]place{}, spoilt: map[string]bool{}}
-	readable := true
+	d := &decoder{root: rv.Type(), from: map[string]place{}, spoilt: map[string]bool{}, faults: lost}
+	readable := len(lost) == 0
 	for rank, s := range sources {
 		readable = d.source(rv, s, rank) && readable
 	}
@@ -53,7 +59,7 @@ func LoadAll(into any, sources []Source, sets []string, complete bool) error {
 		d.set(rv, set)
 	}
 	if !readable { // what such a source did not say would only be noise
-		return d.faults.err()
+		return d.faults
 	}
 	if complete {
 		d.complete(rv, sources)
@@ -61,7 +67,7 @@ func LoadAll(into any, sources []Source, sets []string, complete bool) error {
 	if v, ok := into.(Validator); ok {
 		d.validate(v, sources)
 	}
-	return d.faults.err()
+	return d.faults
 }
 
 // source decodes one text and says whether it was TOML.
@@ -155,18 +161,32 @@ func (d *decoder) lacks(path, msg string, sources []Source) {
 // validate adds what the struct says of itself. A key that could not be read
 // has had its fault.
 func (d *decoder) validate(v Validator, sources []Source) {
+	bad := map[string]bool{} // keys with a fault, from which others follow
 	for _, err := range v.Validate() {
 		var fault *hw.ConfigFault
 		if !errors.As(err, &fault) {
 			d.faults = append(d.faults, d.nearby("", sources).fault("", "", err.Error()))
 			continue
 		}
-		if d.isSpoilt(fault.Key) {
+		if d.isSpoilt(fault.Key) || slices.ContainsFunc(fault.With, func(k string) bool { return d.isSpoilt(k) || bad[k] }) {
 			continue
 		}
-		p := d.nearby(fault.Key, sources)
-		d.faults = append(d.faults, p.fault(fault.Key, show(fault.Found), "want "+fault.Want))
+		bad[fault.Key] = true
+		p, msg := d.blame(fault, sources)
+		d.faults = append(d.faults, p.fault(fault.Key, show(fault.Found), msg))
 	}
+}
+
+// blame returns where a fault came about: where its key was given, or where
+// another was, later, that it follows from.
+func (d *decoder) blame(f *hw.ConfigFault, sources []Source) (place, string) {
+	p, msg := d.nearby(f.Key, sources), "want "+f.Want
+	for _, key := range f.With {
+		if q, ok := d.from[key]; ok && q.rank > p.rank {
+			p, msg = q, "want "+f.Want+"; set "+f.Key+", too"
+		}
+	}
+	return p, msg
 }
 
 // isSpoilt says whether the key or a table around it has a fault already.

@@ -183,10 +183,10 @@ func TestFaults(t *testing.T) {
 		{"dram.margin = \"1\"", `x.toml:1: dram.margin = "1": want a number`},
 		{"ratios = [1, nan]", `x.toml:1: ratios[1] = NaN: want a number`},
 		{"name = 1979-05-27", `x.toml:1: name = a date: want text, in quotes`},
-		{"ratios = 3", `x.toml:1: ratios = 3: want a list of number, in brackets`},
+		{"ratios = 3", `x.toml:1: ratios = 3: want a list of numbers, in brackets`},
 		{"corner = [1]", `x.toml:1: corner = [1]: want 2 elements, not 1`},
 		{"dram = 3", `x.toml:1: dram = 3: want a table, [dram]`},
-		{"[[dram]]\nchannels = 1", `x.toml:1: dram = 1 tables: want a table, [dram]`},
+		{"[[dram]]\nchannels = 1", `x.toml:1: dram = [[…]]: want a table, [dram]`},
 		{"free = 3", `x.toml:1: free = 3: want a table, [free]`},
 		{"name = \"" + strings.Repeat("x", 99) + "\"\nname2 = 1", `x.toml:2: name2 = 1: no such key; did you mean name?`},
 		{"[dram]\nchannels = 3", `x.toml:2: dram.channels = 3: want a power of two from 1 to 32`},
@@ -338,7 +338,7 @@ func TestKeys(t *testing.T) {
 	}
 	assert.Equal(t, Key{"dram.channels", "integer", "channels", "4", "Independent channels."}, byPath["dram.channels"])
 	assert.Equal(t, Key{"dram.size", "size", "B, kB, KiB, MB, MiB, GB, GiB, TB, TiB", `"1GiB"`, "Capacity."}, byPath["dram.size"])
-	assert.Equal(t, Key{"windows", "list of duration", "ps, ns, us, ms, s", `["1ns"]`, ""}, byPath["windows"])
+	assert.Equal(t, Key{"windows", "list of durations", "ps, ns, us, ms, s", `["1ns"]`, ""}, byPath["windows"])
 	assert.Equal(t, "integer", byPath["link[].lanes"].Type)
 	assert.Equal(t, "integer", byPath["seed"].Type, "of an embedded struct")
 	assert.NotContains(t, byPath, "Skip")

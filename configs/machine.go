@@ -12,7 +12,7 @@ import (
 // Config is a whole machine: the device and the host around it. Each section is
 // the Config of the block that it configures.
 type Config struct {
-	Base        string `toml:"base,omitempty" doc:"the machine this one starts from: a name, or a path beside the file"`
+	Base        string `toml:"base,omitempty" doc:"the machine this one starts from: a name, or a path beside the file" noset:"choose a machine with -c NAME or -c FILE"`
 	Name        string `toml:"name,omitempty" doc:"what results call the machine; the file's name if it is not given"`
 	Description string `toml:"description" doc:"one line for lists"`
 

@@ -52,24 +52,23 @@ func Text(name string) ([]byte, bool) {
 // A file may begin with base = "edge" (a name, or a path beside it): what it
 // does not say comes from there. Without a base it says everything.
 func Resolve(nameOrPath string, into any, sets ...string) error {
-	sources, err := chain(nameOrPath)
-	if err != nil {
-		return err
-	}
-	return LoadAll(into, sources, sets, true)
+	sources, lost := chain(nameOrPath)
+	return load(into, sources, sets, true, lost).err()
 }
 
-// chain returns a machine's sources, the innermost base first.
-func chain(nameOrPath string) ([]Source, error) {
+// chain returns a machine's sources, the innermost base first, and what is wrong
+// with one that cannot be had.
+func chain(nameOrPath string) (sources []Source, lost Faults) {
 	source, err := open(nameOrPath, "")
 	if err != nil {
 		return nil, Faults{{File: nameOrPath, Msg: err.Error()}}
 	}
-	sources := []Source{source}
+	sources = []Source{source}
+	defer func() { slices.Reverse(sources) }()
 	for {
 		base := head(source.Text).Base
 		if base == "" {
-			break
+			return sources, nil
 		}
 		at := Fault{File: source.Name, Line: indexLines(string(source.Text))["base"], Key: "base", Found: quoted(base)}
 		source, err = open(base, filepath.Dir(source.Name))
@@ -78,12 +77,10 @@ func chain(nameOrPath string) ([]Source, error) {
 		}
 		if err != nil {
 			at.Msg = err.Error()
-			return nil, Faults{&at}
+			return sources, Faults{&at}
 		}
 		sources = append(sources, source)
 	}
-	slices.Reverse(sources)
-	return sources, nil
 }
 
 // open finds a machine: one of ours by name, else a file, beside dir if the

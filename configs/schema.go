@@ -17,6 +17,7 @@ type field struct {
 	name     string
 	doc      string
 	unit     string // of a bare number, from the unit tag
+	noset    string // what to do instead of an override, from the noset tag
 	optional bool   // toml:"key,omitempty"
 	index    []int
 	typ      reflect.Type
@@ -40,7 +41,7 @@ func fieldsOf(t reflect.Type) []field {
 		case name == "":
 			panic(fmt.Sprintf("configs: %s.%s has no toml tag", t, f.Name))
 		default:
-			fields = append(fields, field{name, f.Tag.Get("doc"), f.Tag.Get("unit"),
+			fields = append(fields, field{name, f.Tag.Get("doc"), f.Tag.Get("unit"), f.Tag.Get("noset"),
 				strings.Contains(options, "omitempty"), []int{i}, f.Type})
 		}
 	}
@@ -81,15 +82,26 @@ func typeName(t reflect.Type) string {
 	case reflect.String:
 		return "text"
 	case reflect.Slice, reflect.Array:
-		return "list of " + typeName(t.Elem())
+		return "list of " + plural(typeName(t.Elem()))
 	case reflect.Map:
-		return "table of " + typeName(t.Elem())
+		return "table of " + plural(typeName(t.Elem()))
 	case reflect.Struct:
 		return "table"
 	case reflect.Interface:
 		return "value"
 	}
 	return "integer"
+}
+
+// plural is what several of a type are called.
+func plural(name string) string {
+	switch {
+	case name == "text" || strings.Contains(name, " of "):
+		return name
+	case strings.HasSuffix(name, "y"):
+		return strings.TrimSuffix(name, "y") + "ies"
+	}
+	return name + "s"
 }
 
 // Key describes one key, for the generated reference.
@@ -155,7 +167,7 @@ func show(v any) string {
 	case map[string]any:
 		return "{…}"
 	case []map[string]any:
-		return fmt.Sprintf("%d tables", len(v))
+		return "[[…]]"
 	}
 	rv := reflect.ValueOf(v)
 	if k := rv.Kind(); k == reflect.Slice || k == reflect.Array {

@@ -82,7 +82,7 @@ func (d *decoder) step(at *spot, name string) (msg string) {
 		return msg
 	}
 	at.rv, at.path = at.rv.FieldByIndex(fields[i].index), join(at.path, name)
-	return ""
+	return fields[i].noset
 }
 
 // index goes to an element of a list, "2]".

@@ -11,7 +11,8 @@ import "fmt"
 type ConfigFault struct {
 	Key   string
 	Found any
-	Want  string // what would be right
+	Want  string   // what would be right
+	With  []string // other keys that this follows from
 }
 
 func (f *ConfigFault) Error() string {
@@ -20,5 +21,5 @@ func (f *ConfigFault) Error() string {
 
 // BadConfig returns a ConfigFault as an error.
 func BadConfig(key string, found any, want string, args ...any) error {
-	return &ConfigFault{key, found, fmt.Sprintf(want, args...)}
+	return &ConfigFault{Key: key, Found: found, Want: fmt.Sprintf(want, args...)}
 }

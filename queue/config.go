@@ -24,7 +24,7 @@ func (c *Config) Validate() (faults []error) {
 		}
 	}
 	power := func(n int64) bool { return n > 0 && n&(n-1) == 0 }
-	check(c.Count >= 1 && c.Count <= abi.MaxQueues, "queue.count", c.Count, "1 to %d", abi.MaxQueues)
+	check(c.Count >= abi.NumEngines && c.Count <= abi.MaxQueues, "queue.count", c.Count, "%d to %d: an engine has one to itself", abi.NumEngines, abi.MaxQueues)
 	check(power(int64(c.Depth)) && c.Depth >= 1<<abi.MinRingLog2 && c.Depth <= 1<<abi.MaxRingLog2,
 		"queue.depth", c.Depth, "a power of two from %d to %d", 1<<abi.MinRingLog2, 1<<abi.MaxRingLog2)
 	check(c.Prefetch >= 1 && c.Prefetch <= maxPrefetch, "queue.prefetch", c.Prefetch, "1 to %d", maxPrefetch)

@@ -25,7 +25,7 @@ func (s *Spec) axes(f *faults) (axes []Axis) {
 			keys[i] = strings.TrimSpace(keys[i])
 			f.claim(owner, keys[i], path, name)
 		}
-		if slices.Contains(keys, "") {
+		if slices.ContainsFunc(keys, func(k string) bool { return k == "" || unfit["axes"][k] != "" }) {
 			continue
 		}
 		if len(values) == 0 {
@@ -40,10 +40,26 @@ func (s *Spec) axes(f *faults) (axes []Axis) {
 	return axes
 }
 
-// claim reports a configuration key that two places set.
+// unfit are keys of a machine that are nothing to sweep over, by the table of the
+// sweep's file, with what to do instead.
+var unfit = map[string]map[string]string{
+	"axes": {
+		"base":        `a sweep has one machine, base = "…" at the top; for another one, write another sweep`,
+		"name":        "changes nothing of a machine; want a key that does",
+		"description": "changes nothing of a machine; want a key that does",
+	},
+	"set": {"base": `the machine is base = "…" at the top of the file`},
+}
+
+// claim reports a configuration key that two places set, or that nobody can.
 func (f *faults) claim(owner map[string]string, key, path, name string) {
 	if key == "" {
 		f.add(path, name, "", "want configuration keys with commas between, such as \"array.rows,array.cols\"")
+		return
+	}
+	table, _, _ := strings.Cut(path, ".")
+	if instead := unfit[table][key]; instead != "" {
+		f.add(path, key, "", instead)
 		return
 	}
 	if first, ok := owner[key]; ok {
@@ -96,6 +112,9 @@ func assign(keys []string, v any) (sets []string, ok bool) {
 func (s *Spec) fixed(f *faults) (sets, paths []string) {
 	for _, name := range s.order["set"] {
 		v, path := s.Set[name], pathOf("set", name)
+		if unfit["set"][name] != "" {
+			continue
+		}
 		if _, isTable := v.(map[string]any); isTable {
 			f.add(path, path, "{…}", `want a value; a key with dots needs quotes, as in "core.clock" = "1GHz"`)
 			continue

@@ -20,7 +20,7 @@
 //	"array.rows,array.cols" = [8, 16, [16, 32]]   # one axis of several keys; one value is for all of them
 //
 //	[set]                                         # the same everywhere
-//	"core.clock" = "1GHz"
+//	"dram.size" = "2GiB"                          # what a single channel can have
 //
 // Points leave values out (timing-only), which changes no time; functional = true
 // computes them.

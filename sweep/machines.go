@@ -137,8 +137,14 @@ func (g *grid) judge() {
 		fault := s.fault
 		switch {
 		case fault.Set != "":
-			_, value, _ := strings.Cut(fault.Set, "=")
-			g.faults.add(s.origin.path, fault.Key, value, fault.Msg)
+			key, value, _ := strings.Cut(fault.Set, "=")
+			msg := fault.Msg
+			if key != fault.Key && fault.Found != "" { // what follows from the value
+				msg = fault.Key + " = " + fault.Found + ": " + msg
+			} else {
+				key = fault.Key
+			}
+			g.faults.add(s.origin.path, key, value, msg)
 		case fault.Key == "" && fault.Line == 0: // the file itself
 			g.faults.add("base", "base", literal(g.spec.Base), strings.TrimPrefix(fault.Msg, g.spec.file+": "))
 		default:

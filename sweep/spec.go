@@ -52,13 +52,11 @@ func cause(err error) error {
 
 func parse(file string, text []byte) (*Spec, error) {
 	s := &Spec{Seed: 1, file: file, text: text}
-	if err := configs.LoadAll(s, []configs.Source{{Name: file, Text: text}}, nil, true); err != nil {
-		return nil, quoteKeys(err)
-	}
+	bad := quoteKeys(configs.LoadAll(s, []configs.Source{{Name: file, Text: text}}, nil, true))
 	var tree map[string]any
 	meta, err := toml.Decode(string(text), &tree)
 	if err != nil {
-		return nil, err // LoadAll has read the same
+		return nil, bad // which says the same, with its place
 	}
 	s.order = map[string][]string{}
 	for _, k := range meta.Keys() {
@@ -66,7 +64,32 @@ func parse(file string, text []byte) (*Spec, error) {
 			s.order[k[0]] = append(s.order[k[0]], k[1])
 		}
 	}
+	if bad != nil {
+		return nil, s.andElse(bad)
+	}
 	return s, nil
+}
+
+// andElse adds to what is wrong with a file's keys what is wrong with the values
+// that could be read.
+func (s *Spec) andElse(bad error) error {
+	var list, more configs.Faults
+	if !errors.As(bad, &list) {
+		return bad
+	}
+	known := map[int]bool{0: true} // lines with a fault; 0: what is missing, for one of those
+	for _, f := range list {
+		known[f.Line] = true
+	}
+	f := &faults{spec: s, list: slices.Clone(list)}
+	if _, err := s.Plan(""); errors.As(err, &more) {
+		for _, fault := range more {
+			if !known[fault.Line] || fault.File != s.file {
+				f.list = append(f.list, fault)
+			}
+		}
+	}
+	return f.err()
 }
 
 // quoteKeys says what to do about array.rows = [8, 16], which TOML takes for a

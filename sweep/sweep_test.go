@@ -191,7 +191,7 @@ func TestFaults(t *testing.T) {
 		{"types and batches", "base = \"tiny\"\nworkloads = [\"gemm:8x8x8\"]\ndtype = [\"bf16\",\n\"fp8\", \"bf16\"]\nbatch = [1, 0]", []string{
 			`s.toml:4: dtype = "fp8": want f32, bf16 or int8`, `s.toml:4: dtype = "bf16": is there already, as value 1`,
 			"s.toml:5: batch = 0: want 1 to 1048576"}},
-		{"batch is a list", "base = \"tiny\"\nworkloads = [\"gemm:8x8x8\"]\nbatch = 4", []string{"s.toml:3: batch = 4: want a list of integer, in brackets"}},
+		{"batch is a list", "base = \"tiny\"\nworkloads = [\"gemm:8x8x8\"]\nbatch = 4", []string{"s.toml:3: batch = 4: want a list of integers, in brackets"}},
 		{"no such axis", axes(`"array.row" = [8]`), []string{"s.toml:4: array.row = 8: no such key; did you mean array.rows?"}},
 		{"each bad value of an axis, once", axes("\"dram.channels\" = [1, -1,\n\"two\", 2]\n\"core.count\" = [1, 2]"), []string{
 			"s.toml:4: dram.channels = -1: want", `s.toml:5: dram.channels = "two": want an integer`}},
@@ -211,6 +211,15 @@ func TestFaults(t *testing.T) {
 		{"of every kind at once", "base = \"tiny\"\nworkloads = [\"resnet19\"]\ndtype = [\"fp8\"]\n[axes]\n\"core.count\" = [1, 99]\n\"core.clok\" = [1]\n[set]\n\"dram.channels\" = -1", []string{
 			`s.toml:2: workloads = "resnet19": is no network`, `s.toml:3: dtype = "fp8": want f32`, "s.toml:5: core.count = 99: want",
 			"s.toml:6: core.clok = 1: no such key; did you mean core.clock?", "s.toml:8: dram.channels = -1: want"}},
+		{"keys that are no axes", axes("base = [\"tiny\", \"edge\"]\n\"name\" = [\"a\", \"b\"]\n\"description,core.count\" = [[\"a\", 1]]\n[set]\nbase = \"edge\""), []string{
+			"s.toml:4: base: a sweep has one machine, base = \"…\" at the top", "s.toml:5: name: changes nothing of a machine",
+			"s.toml:6: description: changes nothing of a machine", "s.toml:8: base: the machine is base = \"…\" at the top of the file"}},
+		{"unknown keys and what else is wrong", "bass = \"tiny\"\nworkloads = [\"gemm:8x8x8\"]\ncolour = 1\ndtype = [\"fp8\"]\nbatch = [0]\n", []string{
+			"s.toml:1: bass = \"tiny\": no such key; did you mean base?", "s.toml:3: colour = 1: no such key", `s.toml:4: dtype = "fp8": want f32`, "s.toml:5: batch = 0: want 1 to"}},
+		{"no machine and what is set of it", "base = \"tinny\"\nworkloads = [\"gemm:8x8x8\"]\n[axes]\n\"core.count\" = [\"x\"]\n[set]\n\"core.clok\" = 1\n", []string{
+			`s.toml:1: base = "tinny": no such machine; did you mean tiny?`, `s.toml:4: core.count = "x": want an integer`, "s.toml:6: core.clok = 1: no such key; did you mean core.clock?"}},
+		{"what follows from a value", "base = \"edge\"\nworkloads = [\"gemm:8x8x8\"]\n[axes]\n\"dram.channels\" = [1, 2]\n", []string{
+			`s.toml:4: dram.channels = 1: dram.size = "4GiB": want at most 2GiB, what 1 × LPDDR5_6400 hold, in units of 32 bytes; set dram.size, too`}},
 		{"too many", axes(`"core.count,core.outstanding" = [` + numbers(400) + "]\n\"dram.channels\" = [" + numbers(400) + "]"), []string{"s.toml:3: axes: the grid has too many points"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

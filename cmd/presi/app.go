@@ -61,7 +61,7 @@ how long they took and what bounded them.
 ` + exitText()
 	root.Example = `  presi run                                        handwritten digits on the edge machine
   presi run -c datacenter -w resnet50 --timing-only
-  presi run -w gemm:512x512x512 --set dram.channels=1
+  presi run -w gemm:512x512x512 --set dram.channels=1 --set dram.size=2GiB
   presi sweep arrays.toml`
 	root.Version = version()
 	root.SilenceErrors, root.SilenceUsage = true, true

@@ -40,7 +40,7 @@ A sweep file:
   "array.rows,array.cols" = [8, 16, [16, 32]]   # one axis of two keys; one value is for both
 
   [set]                                         # the same everywhere
-  "core.clock" = "1GHz"
+  "dram.size" = "2GiB"                          # what a single channel can have
 
 Points are timing-only; with functional = true values are computed, too.`,
 		Example: "  presi sweep arrays.toml\n  presi sweep arrays.toml -o results --best 10",

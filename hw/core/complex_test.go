@@ -327,5 +327,5 @@ func TestConfigFaults(t *testing.T) {
 	require.NoError(t, d.UnmarshalText([]byte("os")))
 	require.NoError(t, o.UnmarshalText([]byte("scalesim")))
 	assert.Equal(t, "os scalesim", d.String()+" "+o.String())
-	assert.ErrorContains(t, d.UnmarshalText([]byte("rs")), `"ws"`)
+	assert.ErrorContains(t, d.UnmarshalText([]byte("rs")), "want ws, os or is")
 }

@@ -2,6 +2,7 @@ package core
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
@@ -85,9 +86,16 @@ func (f *faults) within(key string, v, lo, hi int64) {
 }
 
 // power2 demands a power of two in [lo, hi].
-func (f *faults) power2(key string, v, lo, hi int64) {
+func power2[T int64 | sim.Bytes](f *faults, key string, v, lo, hi T) {
 	if v < lo || v > hi || v&(v-1) != 0 {
-		*f = append(*f, hw.BadConfig(key, v, "a power of two from %d to %d", lo, hi))
+		*f = append(*f, hw.BadConfig(key, v, "a power of two from %v to %v", lo, hi))
+	}
+}
+
+// size demands lo ≤ v ≤ hi.
+func (f *faults) size(key string, v, lo, hi sim.Bytes) {
+	if v < lo || v > hi {
+		*f = append(*f, hw.BadConfig(key, v, "%v to %v", lo, hi))
 	}
 }
 
@@ -105,11 +113,11 @@ func (c *CoreConfig) Validate() []error {
 	if c.Clock < 1e6 || c.Clock > 100e9 {
 		f = append(f, hw.BadConfig("core.clock", c.Clock, "1MHz to 100GHz"))
 	}
-	f.within("core.port_bytes", int64(c.PortBytes), 1, 1<<16)
+	f.size("core.port_bytes", c.PortBytes, 1, 64*sim.KiB)
 	f.within("core.outstanding", int64(c.Outstanding), 1, 4096)
-	f.power2("core.request_bytes", int64(c.RequestBytes), 64, 1<<20)
+	power2(&f, "core.request_bytes", c.RequestBytes, 64, sim.MiB)
 	f.within("core.buffers", int64(c.Buffers), 0, 2)
-	f.within("core.run_bytes", int64(c.RunBytes), 0, 1<<20)
+	f.size("core.run_bytes", c.RunBytes, 0, sim.MiB)
 	f.duration("core.launch_time", c.LaunchTime)
 	f.duration("core.share_time", c.ShareTime)
 	return f
@@ -145,8 +153,8 @@ func (c *ScratchpadConfig) Validate() []error {
 	if c.Size < 1024 || c.Size > 1<<30 || c.Size%64 != 0 {
 		f = append(f, hw.BadConfig("scratchpad.size", c.Size, "a multiple of 64B from 1KiB to 1GiB"))
 	}
-	f.power2("scratchpad.banks", int64(c.Banks), 1, 4096)
-	f.power2("scratchpad.bank_bytes", int64(c.BankBytes), 1, 4096)
+	power2(&f, "scratchpad.banks", int64(c.Banks), 1, 4096)
+	power2(&f, "scratchpad.bank_bytes", c.BankBytes, 1, 4*sim.KiB)
 	return f
 }
 
@@ -204,5 +212,5 @@ func parseName(v *uint8, what string, names []string, text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("%q is no %s: want one of %q", text, what, names)
+	return fmt.Errorf("%q is no %s: want %s or %s", text, what, strings.Join(names[:len(names)-1], ", "), names[len(names)-1])
 }

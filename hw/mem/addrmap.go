@@ -1,6 +1,7 @@
 package mem
 
 import (
+	"errors"
 	"fmt"
 	"math/bits"
 	"strings"
@@ -72,27 +73,27 @@ func parseMap(text string, d *device, channels int) (*addrMap, error) {
 		}
 		f := fieldIndex(token)
 		if f < 0 || token == "ch" {
-			return nil, fmt.Errorf("%q is not an address map: %q is no field, or stands twice; use ro, ba, bg, ra, co and ch, from the most to the least significant, like \"robabgracoch\"", text, token)
+			return nil, fmt.Errorf("%q is no field, or stands twice", token)
 		}
 		if w < 0 {
 			w = width[f] - used[f]
 			if used[f] > 0 && w == 0 {
-				return nil, fmt.Errorf("%q is not an address map: field %q stands twice without a width", text, token)
+				return nil, fmt.Errorf("field %q stands twice without a width", token)
 			}
 		}
 		if used[f]+w > width[f] {
-			return nil, fmt.Errorf("%q is not an address map: field %q takes more than its %d bits", text, token, width[f])
+			return nil, fmt.Errorf("field %q takes more than its %d bits", token, width[f])
 		}
 		m.add(f, w, used[f])
 		used[f] += w
 	}
 	for f, name := range fieldNames {
 		if used[f] != width[f] {
-			return nil, fmt.Errorf("%q is not an address map: field %q covers %d of its %d bits", text, name, used[f], width[f])
+			return nil, fmt.Errorf("field %q covers %d of its %d bits", name, used[f], width[f])
 		}
 	}
 	if !sawChannel {
-		return nil, fmt.Errorf("%q is not an address map: field \"ch\" is missing", text)
+		return nil, errors.New(`field "ch" is missing`)
 	}
 	m.findStripe(width[fieldGroup])
 	m.bankOf = [numFields]uint{fieldGroup: uint(width[fieldBank]), fieldRank: uint(width[fieldBank] + width[fieldGroup])}

@@ -1,6 +1,7 @@
 package mem
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 
@@ -12,14 +13,14 @@ import (
 // take the default that their description names.
 type Config struct {
 	Device        string           `toml:"device" doc:"preset of a memory device, such as LPDDR5_6400"`
-	Channels      int              `toml:"channels" doc:"channels of that device, side by side; 1 if not given"`
-	Size          sim.Bytes        `toml:"size" doc:"bytes in use; all there are if not given"`
+	Channels      int              `toml:"channels" doc:"channels of that device, side by side"`
+	Size          sim.Bytes        `toml:"size" doc:"bytes in use; 0B: all there are"`
 	Map           string           `toml:"map" doc:"address map, fields from the most to the least significant, such as robabgracoch"`
 	Policy        string           `toml:"policy" doc:"rows stay open or are closed: open, closed"`
 	CloseAfter    int              `toml:"close_after" doc:"columns before a row is closed, with policy closed"`
 	Refresh       string           `toml:"refresh" doc:"all-bank, per-bank or none"`
-	ReadEntries   int              `toml:"read_entries" doc:"read buffer of a channel; the preset's if not given"`
-	WriteEntries  int              `toml:"write_entries" doc:"write buffer of a channel; the preset's if not given"`
+	ReadEntries   int              `toml:"read_entries" doc:"read buffer of a channel; 0: the preset's"`
+	WriteEntries  int              `toml:"write_entries" doc:"write buffer of a channel; 0: the preset's"`
 	HighWatermark float64          `toml:"high_watermark" doc:"fill of the write buffer that starts draining, 0 to 1"`
 	LowWatermark  float64          `toml:"low_watermark" doc:"fill of the write buffer that ends draining"`
 	Timing        map[string]int64 `toml:"timing" doc:"overrides of the preset in memory clocks, such as nRCDRD = 14"`
@@ -115,17 +116,14 @@ func (c Config) validateWith(d *device) (faults []error) {
 		bad("write_entries", c.WriteEntries, "2 to %d", maxEntries)
 	}
 	if all := d.capacity(c.Channels); c.Size < sim.Bytes(d.tx) || c.Size > all || int64(c.Size)%d.tx != 0 {
-		bad("size", c.Size, "at most %v, what %d × %s hold, in units of %d bytes", all, c.Channels, d.name, d.tx)
+		faults = append(faults, &hw.ConfigFault{Key: "dram.size", Found: c.Size, With: []string{"dram.channels", "dram.device"},
+			Want: fmt.Sprintf("at most %v, what %d × %s hold, in units of %d bytes", all, c.Channels, d.name, d.tx)})
 	}
 	if _, err := parseMap(c.Map, d, d.channels*c.Channels); err != nil {
-		bad("map", c.Map, "the fields ro, ba, bg, ra, co and ch, such as robabgracoch: %v", err)
+		bad("map", c.Map, "the fields ro, ba, bg, ra, co and ch, from the most to the least significant, such as robabgracoch: %v", err)
 	}
-	t, faults2 := c.timing(d)
-	faults = append(faults, faults2...)
-	if len(faults2) == 0 {
-		faults = append(faults, t.validate(c, d)...)
-	}
-	return faults
+	t, unknown := c.timing(d)
+	return append(append(faults, unknown...), t.validate(c, d)...)
 }
 
 // maxEntries bounds a controller's buffers.
@@ -163,40 +161,58 @@ func paramNames() string {
 	return strings.Join(names, ", ")
 }
 
-// validate finds what no device can be: each rule names the key to change.
+// validate finds what no device can be. A rule is broken by the first of its
+// parameters that the configuration overrides: the preset keeps them all.
 func (t *timing) validate(c Config, d *device) (faults []error) {
-	bad := func(key string, found any, want string, args ...any) {
-		faults = append(faults, hw.BadConfig("dram.timing."+key, found, want, args...))
+	bad := func(want string, keys ...string) {
+		var set []string
+		for _, k := range keys {
+			if _, ok := c.Timing[k]; ok {
+				set = append(set, "dram.timing."+k)
+			}
+		}
+		if len(set) == 0 {
+			set = []string{"dram.timing." + keys[0]}
+		}
+		faults = append(faults, &hw.ConfigFault{Key: set[0], Found: *t.named(strings.TrimPrefix(set[0], "dram.timing.")), Want: want, With: set[1:]})
 	}
 	for _, p := range params {
 		if v := *p.at(t); v < 0 || v > 1<<20 || v == 0 && *p.at(&d.t) != 0 {
-			bad(p.name, v, "1 to %d clocks", 1<<20)
+			bad(fmt.Sprintf("1 to %d clocks", 1<<20), p.name)
 		}
 	}
 	if len(faults) > 0 {
 		return faults
 	}
-	if t.RAS > t.RC {
-		bad("nRAS", t.RAS, "at most nRC, %d: a row cannot stay open longer than its cycle", t.RC)
-	}
-	if t.RCDRD > t.RAS {
-		bad("nRCDRD", t.RCDRD, "at most nRAS, %d: the row would be closed before its first read", t.RAS)
-	}
-	if t.CCDS > t.CCDL {
-		bad("nCCDS", t.CCDS, "at most nCCDL, %d: another group is never slower than the same", t.CCDL)
-	}
-	if t.RRDS > t.FAW {
-		bad("nFAW", t.FAW, "at least nRRDS, %d", t.RRDS)
+	for _, r := range []struct {
+		low, high, why string
+	}{
+		{"nRAS", "nRC", "a row cannot stay open longer than its cycle"},
+		{"nRCDRD", "nRAS", "the row would be closed before its first read"},
+		{"nCCDS", "nCCDL", "another group is never slower than the same"},
+		{"nRRDS", "nFAW", "of four rows the second is not opened later than the fifth"},
+	} {
+		if low, high := *t.named(r.low), *t.named(r.high); low > high {
+			bad(fmt.Sprintf("%s (%d) at most %s (%d): %s", r.low, low, r.high, high, r.why), r.low, r.high)
+		}
 	}
 	if c.Refresh == refreshAllBank && t.RFC+t.RP+t.RAS >= t.REFI {
-		bad("nRFC", t.RFC, "time left between refreshes, one every nREFI, %d", t.REFI)
+		bad(fmt.Sprintf("time left between refreshes: nRFC + nRP + nRAS (%d + %d + %d) below nREFI (%d)", t.RFC, t.RP, t.RAS, t.REFI),
+			"nRFC", "nRP", "nRAS", "nREFI")
 	}
 	if c.Refresh == refreshPerBank {
+		interval := t.REFIpb << (d.rank[0] + d.rank[1] + d.bits[0] + d.bits[1])
 		if t.REFIpb == 0 {
 			faults = append(faults, hw.BadConfig("dram.refresh", c.Refresh, "\"all-bank\" or \"none\": %s has no per-bank refresh", d.name))
-		} else if t.RFCpb+t.RP+t.RAS >= t.REFIpb<<(d.rank[0]+d.rank[1]+d.bits[0]+d.bits[1]) {
-			bad("nRFCpb", t.RFCpb, "time left between refreshes of a bank")
+		} else if t.RFCpb+t.RP+t.RAS >= interval {
+			bad(fmt.Sprintf("time left between refreshes of a bank: nRFCpb + nRP + nRAS (%d + %d + %d) below nREFIpb of all banks (%d)",
+				t.RFCpb, t.RP, t.RAS, interval), "nRFCpb", "nRP", "nRAS", "nREFIpb")
 		}
 	}
 	return faults
+}
+
+// named returns the parameter of a name.
+func (t *timing) named(name string) *int64 {
+	return params[slices.IndexFunc(params, func(p param) bool { return p.name == name })].at(t)
 }

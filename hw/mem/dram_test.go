@@ -81,11 +81,13 @@ func TestFaultsOfAConfigurationAreAllReported(t *testing.T) {
 		cfg  Config
 		want string
 	}{
-		{Config{Timing: map[string]int64{"nRAS": 60}}, "dram.timing.nRAS = 60: want at most nRC, 56"},
+		{Config{Timing: map[string]int64{"nRAS": 60}}, "dram.timing.nRAS = 60: want nRAS (60) at most nRC (56): a row"},
 		{Config{Timing: map[string]int64{"nXYZ": 60}}, "dram.timing.nXYZ = 60: want another key"},
 		{Config{Timing: map[string]int64{"nCCDR": 3}}, "dram.timing.nCCDR = 3: want it left out: DDR4_2400U has no such rule"},
 		{Config{Timing: map[string]int64{"nCL": 0}}, "dram.timing.nCL = 0: want 1 to"},
 		{Config{Timing: map[string]int64{"nRFC": 9360}}, "dram.timing.nRFC = 9360: want time left"},
+		{Config{Timing: map[string]int64{"nRC": 20}}, "dram.timing.nRC = 20: want nRAS (39) at most nRC (20)"},
+		{Config{Timing: map[string]int64{"nRP": 9360}}, "dram.timing.nRP = 9360: want time left between refreshes: nRFC + nRP + nRAS ("},
 		{Config{Refresh: "per-bank"}, "DDR4_2400U has no per-bank refresh"},
 		{Config{Size: 16 * sim.GiB}, "dram.size = 16GiB: want at most"},
 		{Config{Map: "roco"}, "dram.map = roco: want the fields"},

@@ -21,13 +21,19 @@ type Config struct {
 	Heartbeat   sim.Time `toml:"heartbeat" doc:"period of the heartbeat counter"`
 }
 
+// What a driver waits for: fw/npudrv gives up behind these.
+const (
+	maxBoot    = 2 * sim.Second
+	maxMailbox = 100 * sim.Millisecond
+)
+
 // Validate returns every fault of the section.
 func (c *Config) Validate() (faults []error) {
-	if c.BootTime < 0 {
-		faults = append(faults, hw.BadConfig("mgmt.boot_time", c.BootTime, "a duration of 0 or more"))
+	if c.BootTime < 0 || c.BootTime > maxBoot {
+		faults = append(faults, hw.BadConfig("mgmt.boot_time", c.BootTime, "0ps to %v, which the driver waits", maxBoot))
 	}
-	if c.MailboxTime < 0 {
-		faults = append(faults, hw.BadConfig("mgmt.mailbox_time", c.MailboxTime, "a duration of 0 or more"))
+	if c.MailboxTime < 0 || c.MailboxTime > maxMailbox {
+		faults = append(faults, hw.BadConfig("mgmt.mailbox_time", c.MailboxTime, "0ps to %v, which the driver waits", maxMailbox))
 	}
 	if c.Heartbeat < sim.Microsecond || c.Heartbeat > sim.Second {
 		faults = append(faults, hw.BadConfig("mgmt.heartbeat", c.Heartbeat, "1us to 1s"))

@@ -32,6 +32,9 @@ type Config struct {
 // Validate returns every fault of every section.
 func (c *Config) Validate() []error {
 	faults := c.Config.Validate()
+	if c.DRAM.Channels == 0 { // to mem alone: one
+		faults = append(faults, hw.BadConfig("dram.channels", 0, "1 or more"))
+	}
 	faults = append(faults, c.DRAM.Validate()...)
 	faults = append(faults, c.PCIe.Validate()...)
 	faults = append(faults, c.MMU.Validate()...)
@@ -39,13 +42,23 @@ func (c *Config) Validate() []error {
 	faults = append(faults, c.Queue.Validate()...)
 	faults = append(faults, c.Mgmt.Validate()...)
 	faults = append(faults, fault.Validate(c.Faults)...)
+	if size := c.DRAM.Size; size != 0 && size < leastMemory {
+		faults = append(faults, hw.BadConfig("dram.size", size, "at least %v: the driver's page tables take the first MiB", leastMemory))
+	}
+	if tags := c.PCIe.Tags; tags != pcie.Unlimited && tags > maxTags {
+		faults = append(faults, hw.BadConfig("pcie.tags", tags, "1 to %d, as many as 10-bit tags name, or \"unlimited\"", maxTags))
+	}
 	if len(faults) == 0 && c.Queue.Fetch > mmuPage {
 		faults = append(faults, hw.BadConfig("queue.fetch", c.Queue.Fetch, "at most %v", mmuPage))
 	}
 	return faults
 }
 
-const mmuPage = 64 * sim.KiB
+const (
+	mmuPage     = 64 * sim.KiB
+	leastMemory = 2 * sim.MiB
+	maxTags     = 768 // PCI Express Base 6.0, section 2.2.6.2
+)
 
 // maxWindow is the largest BAR2: what small hosts can still map.
 const maxWindow = 256 * sim.MiB
