@@ -28,8 +28,7 @@ type Engine struct {
 	port     hw.Target
 	channels []channel
 	waiting  []waiting
-	arbiter  sim.Handler
-	armed    bool
+	arbiter  *sim.Arbiter
 	halted   bool
 	idle     sim.Call // fired when halted and nothing runs
 	stats    Stats
@@ -45,7 +44,7 @@ type waiting struct {
 // first+i.
 func New(e *sim.Engine, cfg Config, port hw.Target, first hw.Source) *Engine {
 	d := &Engine{e: e, cfg: cfg, port: port, channels: make([]channel, cfg.Channels)}
-	d.arbiter = e.Register("dma arbiter", func(uint64) { d.dispatch() })
+	d.arbiter = e.NewArbiter("dma arbiter", d.dispatch)
 	start := e.Register("dma start", func(arg uint64) { d.channels[arg].pump() })
 	read := e.Register("dma read", func(arg uint64) { d.channels[arg>>32].readDone(int(uint32(arg))) })
 	write := e.Register("dma write", func(arg uint64) { d.channels[arg>>32].writeDone(int(uint32(arg))) })
@@ -73,15 +72,13 @@ func (d *Engine) Copy(c *hw.Copy) {
 
 // arm lets everybody who asks at this instant be seen before one is chosen.
 func (d *Engine) arm() {
-	if !d.armed && !d.halted && len(d.waiting) > 0 {
-		d.armed = true
-		d.e.AtInstantEnd(sim.Call{H: d.arbiter})
+	if !d.halted && len(d.waiting) > 0 {
+		d.arbiter.Ask()
 	}
 }
 
 // dispatch gives waiting copies to free channels.
 func (d *Engine) dispatch() {
-	d.armed = false
 	if d.halted {
 		return
 	}

@@ -60,8 +60,7 @@ type walkers struct {
 	all        []*walker
 	head, tail int32 // misses without a walker
 	queued     int
-	scheduled  bool
-	hDispatch  sim.Handler
+	arbiter    *sim.Arbiter
 	hSettle    sim.Handler
 	reads      int64
 	walks      int64
@@ -80,7 +79,7 @@ func newWalkers(e *sim.Engine, name string, s *splitter, unit walkUnit, n int, s
 	ws := &walkers{e: e, s: s, unit: unit, head: none, tail: none, quiet: func() bool { return true }}
 	s.idle = ws.settle
 	ws.hSettle = e.Register(name+" halt", func(uint64) { ws.settle() })
-	ws.hDispatch = e.Register(name+" dispatch", func(uint64) { ws.dispatch() })
+	ws.arbiter = e.NewArbiter(name+" dispatch", ws.dispatch)
 	for i := range n {
 		w := &walker{job: unit.job(), head: none, tail: none}
 		w.agent = newAgent(e, fmt.Sprintf("%s walker %d", name, i), src, target, rt, w.job, func() { ws.ended(w) })
@@ -143,15 +142,13 @@ func (ws *walkers) before(p, q *piece) bool {
 
 // kick hands out walkers when the present instant's misses have all come.
 func (ws *walkers) kick() {
-	if !ws.scheduled && ws.head != none {
-		ws.scheduled = true
-		ws.e.AtInstantEnd(sim.Call{H: ws.hDispatch})
+	if ws.head != none {
+		ws.arbiter.Ask()
 	}
 }
 
 // dispatch serves the queue from its head until a miss finds no walker free.
 func (ws *walkers) dispatch() {
-	ws.scheduled = false
 	for ws.head != none {
 		p := ws.s.pieces[ws.head]
 		ws.head = p.next

@@ -8,72 +8,38 @@ import (
 	"pgregory.net/rapid"
 )
 
-type arbiterRig struct {
-	e      *Engine
-	a      *Arbiter
-	grants []int // sources, in order
-	hold   Time
-}
-
-func newArbiterRig(things int, hold Time, weights ...int) *arbiterRig {
-	r := &arbiterRig{e: New(1), hold: hold}
-	r.a = r.e.NewArbiter("walkers", things, weights...)
-	return r
-}
-
-// ask returns a call that makes a request of a source, which holds what it gets for a while.
-func (r *arbiterRig) ask(source int) Call {
-	release := Call{H: r.e.Register("release", func(uint64) { r.a.Release() })}
-	grant := Call{H: r.e.Register("grant", func(uint64) {
-		r.grants = append(r.grants, source)
-		r.e.After(r.hold, release)
-	})}
-	return Call{H: r.e.Register("ask", func(uint64) { r.a.Request(source, grant) })}
-}
-
-func TestArbiterServesAnInstantInSourceOrder(t *testing.T) {
+// Whatever the order in which an instant's requests come, all are seen by one
+// decision, after the last of them.
+func TestArbiterSeesAnInstantWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		r := newArbiterRig(1, 10, 1, 1, 1, 1)
-		for _, s := range rapid.Permutation([]int{0, 1, 2, 3}).Draw(t, "order") {
-			r.e.At(7, r.ask(s))
+		e := New(1)
+		seen, decisions := 0, []int(nil)
+		a := e.NewArbiter("arbiter", func() { decisions = append(decisions, seen) })
+		ask := Call{H: e.Register("ask", func(uint64) { seen++; a.Ask() })}
+		n := rapid.IntRange(1, 5).Draw(t, "requests")
+		for range n {
+			e.At(7, ask)
 		}
-		require.NoError(t, r.e.Run())
-		assert.Equal(t, []int{0, 1, 2, 3}, r.grants)
-		assert.Equal(t, ArbiterStats{Grants: 4, Waited: 10 + 20 + 30, Peak: 1}, r.a.Stats())
+		e.At(7, Call{H: e.Register("later in it", func(uint64) { e.After(0, ask) })})
+		e.At(9, ask)
+		require.NoError(t, e.Run())
+		assert.Equal(t, []int{n + 1, n + 2}, decisions)
 	})
 }
 
-func TestArbiterWeights(t *testing.T) {
-	r := newArbiterRig(1, 1, 2, 1)
-	for range 4 {
-		r.e.At(0, r.ask(1))
-		r.e.At(0, r.ask(0))
-	}
-	require.NoError(t, r.e.RunUntil(3))
-	assert.Equal(t, 1, r.a.Waiting(0))
-	require.NoError(t, r.e.Run())
-	assert.Equal(t, []int{0, 0, 1, 0, 0, 1, 1, 1}, r.grants)
-}
-
-func TestArbiterNeverGrantsMoreThanThereIs(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		things := rapid.IntRange(1, 5).Draw(t, "things")
-		r := newArbiterRig(things, Time(rapid.IntRange(0, 9).Draw(t, "hold")), 1, 3)
-		asks := rapid.SliceOfN(rapid.IntRange(0, 30), 0, 40).Draw(t, "asks")
-		for i, at := range asks {
-			r.e.At(Time(at), r.ask(i%2))
-		}
-		require.NoError(t, r.e.Run())
-		assert.Len(t, r.grants, len(asks))
-		assert.Equal(t, things, r.a.Free(), "everything is back")
-		assert.LessOrEqual(t, r.a.Stats().Peak, int64(things))
-	})
-}
-
-func TestArbiterRefusesNonsense(t *testing.T) {
+// What a decision brings about may ask again in the same instant.
+func TestArbiterDecidesAgain(t *testing.T) {
 	e := New(1)
-	assert.Panics(t, func() { e.NewArbiter("x", 0, 1) })
-	assert.Panics(t, func() { e.NewArbiter("x", 1) })
-	assert.Panics(t, func() { e.NewArbiter("x", 1, 1, 0) })
-	assert.Panics(t, func() { e.NewArbiter("x", 1, 1).Release() })
+	var times []Time
+	var a *Arbiter
+	ask := Call{H: e.Register("ask", func(uint64) { a.Ask() })}
+	a = e.NewArbiter("arbiter", func() {
+		if times = append(times, e.Now()); len(times) < 3 {
+			a.Ask()
+			e.After(0, ask)
+		}
+	})
+	e.At(5, ask)
+	require.NoError(t, e.Run())
+	assert.Equal(t, []Time{5, 5, 5}, times)
 }

@@ -7,16 +7,16 @@
 // allocates nothing. The queue is a hierarchy of timing wheels: scheduling and
 // running an event costs the same with ten or a hundred thousand pending.
 //
-// An instant ends when no event of it is left. Arbiters decide there
-// (AtInstantEnd), so that no outcome depends on the order in which the instant's
-// requests were made.
+// An instant ends when no event of it is left. Who shares something out among
+// several decides there, by an Arbiter, so that no outcome depends on the order in
+// which the instant's requests were made.
 //
-// How long something takes is said in one of three ways. A Calendar is a unit
-// that serves in order and is asked at the time of the request. A Link is a
-// serial resource that several sources share: a long transfer is cut at the next
-// quantum when a rival comes, and the cost follows messages, not bytes. An
-// Arbiter grants a number of equal things. What fires when something is done is
-// a Call, a value.
+// Two kinds of resources are used again and again. A Calendar is a unit that
+// serves in order and is asked at the time of the request. A Link is a serial
+// resource that several sources share: a long transfer is cut at the next quantum
+// when a rival comes, and the cost follows messages, not bytes. Whatever else
+// takes time schedules its own events. What fires when something is done is a
+// Call, a value.
 //
 // Driver and test code runs as processes: coroutines of which exactly one runs
 // at a time, in the loop's order. A wait is known by a ticket that is unique in

@@ -29,17 +29,16 @@ type Link struct {
 	sources []linkSource
 	ready   sourceSet // those with messages
 	tick    Handler   // the current grant has ended; the payload is its generation
-	choose  Handler   // the end of an instant at which the link may take up work
+	choose  *Arbiter  // the end of an instant at which the link may take up work
 
-	base     Time  // start of the busy period
-	sent     Bytes // in the busy period, up to the last grant's end
-	free     Time  // end of the last grant
-	turn     int   // whose turn it is
-	credit   Bytes // left in the turn
-	grant    linkGrant
-	busy     bool
-	choosing bool
-	gen      uint64
+	base   Time  // start of the busy period
+	sent   Bytes // in the busy period, up to the last grant's end
+	free   Time  // end of the last grant
+	turn   int   // whose turn it is
+	credit Bytes // left in the turn
+	grant  linkGrant
+	busy   bool
+	gen    uint64
 
 	stats LinkStats
 	trace linkTrace
@@ -91,7 +90,7 @@ func (e *Engine) NewLink(name string, c LinkConfig) *Link {
 	}
 	l.ready = newSourceSet(len(l.sources))
 	l.tick = e.Register(name, l.onTick)
-	l.choose = e.Register(name+" arbiter", l.onChoose)
+	l.choose = e.NewArbiter(name+" arbiter", l.onChoose)
 	l.stats.BySource = make([]int64, len(l.sources))
 	l.declare(name)
 	return l
@@ -112,7 +111,7 @@ func (l *Link) SendNotify(source int, bytes Bytes, sent, done Call) {
 	l.ready.add(source)
 	switch {
 	case !l.busy:
-		l.request()
+		l.choose.Ask()
 	case s.queue.len() == 1:
 		l.cut(source)
 	}

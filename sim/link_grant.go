@@ -1,13 +1,5 @@
 package sim
 
-// request asks for a decision at the end of the instant.
-func (l *Link) request() {
-	if !l.choosing {
-		l.choosing = true
-		l.e.AtInstantEnd(Call{H: l.choose})
-	}
-}
-
 // at returns when the busy period's first n bytes are through.
 func (l *Link) at(n Bytes) Time {
 	return l.base + Time(mulDiv(int64(n), int64(Second), int64(l.c.Rate)))
@@ -72,7 +64,7 @@ func (l *Link) onTick(gen uint64) {
 	if g.alone {
 		l.credit = 0 // it had more than its turn
 	}
-	l.request()
+	l.choose.Ask()
 }
 
 // bookRounds spreads a grant of rounds, whose last one may be cut between
@@ -123,8 +115,7 @@ func (l *Link) notify(c Call, at Time) {
 }
 
 // onChoose gives the link to whoever comes next.
-func (l *Link) onChoose(uint64) {
-	l.choosing = false
+func (l *Link) onChoose() {
 	if l.busy || !l.waiting() {
 		return
 	}

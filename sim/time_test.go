@@ -96,7 +96,4 @@ func TestCalendarServesInOrder(t *testing.T) {
 	assert.Equal(t, []Time{15, 18}, []Time{start, end})
 	start, end = c.Reserve(30, 1) // idle before
 	assert.Equal(t, []Time{30, 31}, []Time{start, end})
-	assert.Equal(t, Time(31), c.Free())
-	assert.Equal(t, Time(9), c.Busy())
-	assert.Equal(t, int64(9), *c.Counter("busy_ps", "").Value)
 }

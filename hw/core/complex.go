@@ -35,10 +35,9 @@ type Complex struct {
 	ended   sim.Handler
 	halted  bool
 
-	dispatcher sim.Handler
-	arranged   bool // dispatcher will run
-	onHalt     sim.Call
-	seen       Observation
+	arbiter *sim.Arbiter
+	onHalt  sim.Call
+	seen    Observation
 
 	vectorLabels [abi.NumVecOps + 1]sim.Label // of the trace
 }
@@ -60,7 +59,7 @@ func New(e *sim.Engine, cfg Config, parts Parts) *Complex {
 	}
 	x := &Complex{e: e, cfg: cfg, clock: sim.NewClock(cfg.Core.Clock), parts: parts, cores: make([]core, cfg.Core.Count)}
 	x.ended = e.Register("core launch end", x.end)
-	x.dispatcher = e.Register("core dispatch", func(uint64) { x.dispatch() })
+	x.arbiter = e.NewArbiter("core dispatch", x.dispatch)
 	for op, name := range abi.VecOpNames {
 		x.vectorLabels[op] = e.Label(name)
 	}
@@ -113,7 +112,7 @@ func (x *Complex) Launch(l *hw.Launch) {
 		return
 	}
 	x.pending = append(x.pending, r)
-	x.arrange()
+	x.arbiter.Ask()
 }
 
 // take returns a run to fill.
@@ -128,23 +127,15 @@ func (x *Complex) take() *run {
 	return r
 }
 
-// arrange lets every launch of this instant be seen before one is started.
-func (x *Complex) arrange() {
-	if !x.arranged {
-		x.arranged = true
-		x.e.AtInstantEnd(sim.Call{H: x.dispatcher})
-	}
-}
-
 // before orders launches that wait: by priority, then by queue, then by arrival.
 func before(a, b *run) int {
 	return cmp.Or(cmp.Compare(a.launch.Priority, b.launch.Priority)*-1, cmp.Compare(a.launch.Queue, b.launch.Queue))
 }
 
 // dispatch starts what waits and finds its cores free. A launch that waits keeps
-// its cores from those behind it.
+// its cores from those behind it. Every launch of an instant is seen before one
+// is started.
 func (x *Complex) dispatch() {
-	x.arranged = false
 	slices.SortStableFunc(x.pending, before)
 	taken, kept := x.busy, x.pending[:0]
 	for _, r := range x.pending {
@@ -218,7 +209,7 @@ func (x *Complex) end(index uint64) {
 	x.free = append(x.free, r)
 	x.live--
 	x.e.Fire(l.Done)
-	x.arrange()
+	x.arbiter.Ask()
 	if x.halted && x.live == 0 {
 		x.e.After(0, x.onHalt)
 		x.onHalt = sim.Call{}

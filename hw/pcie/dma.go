@@ -106,16 +106,13 @@ func (l *Link) enqueueWrite(i uint32, t *transfer) {
 func (l *Link) pump() {
 	for l.writes.size > 0 && !l.gone && l.sendWrite() {
 	}
-	if l.reading > 0 && !l.choosing {
-		l.choosing = true
-		l.e.AtInstantEnd(sim.Call{H: l.handlers.choose})
+	if l.reading > 0 {
+		l.readers.Ask()
 	}
 }
 
-// onChoose sends reads as far as tags and credits allow. It decides at the end
-// of an instant, so that nobody gains by asking first in it.
-func (l *Link) onChoose(uint64) {
-	l.choosing = false
+// sendReads sends reads as far as tags and credits allow.
+func (l *Link) sendReads() {
 	for l.reading > 0 && !l.gone && l.sendRead(l.nextReader()) {
 	}
 }

@@ -72,7 +72,7 @@ type Link struct {
 	turn      int   // the source whose read was sent last,
 	budget    int64 // and the bytes left of its turn
 	reading   int   // reads that are not sent in full
-	choosing  bool  // the arbiter of reads runs at the end of this instant
+	readers   *sim.Arbiter
 	writes    fifo  // writes and interrupts that are not sent in full, in order
 	inWire    int64 // bytes of them on the wire,
 	window    int64 // at most this many and a segment

@@ -177,13 +177,13 @@ func (l *Link) bind(name string) {
 		reply:           on("reply arrives", l.onReply),
 		returned:        on("reply at CPU", l.onReturned),
 		drop:            on("down", l.onDrop),
-		choose:          on("arbiter", l.onChoose),
 	}
+	l.readers = l.e.NewArbiter(name+" arbiter", l.sendReads)
 }
 
 type linkHandlers struct {
-	writeArrived, writeDone                                 sim.Handler
-	readArrived, readServed, readBack                       sim.Handler
-	postedCredit, nonPostedCredit                           sim.Handler
-	issue, request, answered, reply, returned, drop, choose sim.Handler
+	writeArrived, writeDone                         sim.Handler
+	readArrived, readServed, readBack               sim.Handler
+	postedCredit, nonPostedCredit                   sim.Handler
+	issue, request, answered, reply, returned, drop sim.Handler
 }
