@@ -62,10 +62,6 @@ func (c *Config) wire() wire {
 	return framedWire
 }
 
-// Validated reports whether a reference outside this project covers the link:
-// the published model does up to generation 5.
-func (c *Config) Validated() bool { return !generations[c.Generation].flit }
-
 // RawRate returns what one direction carries after the line code.
 func (c *Config) RawRate() sim.Rate {
 	g := generations[c.Generation]

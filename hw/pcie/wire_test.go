@@ -229,7 +229,6 @@ func TestTraceAndCounters(t *testing.T) {
 	assert.Empty(t, want)
 }
 
-// Gen6 is flits, and nobody vouches for it.
 func TestGenerations(t *testing.T) {
 	want := []float64{2, 4, 7.877, 15.754, 31.508, 59} // GB/s of x8, of x8, …
 	for i, w := range want {
@@ -237,6 +236,5 @@ func TestGenerations(t *testing.T) {
 		c.Generation = i + 1
 		assert.InDelta(t, w, float64(c.RawRate())*1e-9, 0.01*w, "gen %d", i+1)
 		assert.Less(t, c.TLPRate(), c.RawRate())
-		assert.Equal(t, i+1 <= 5, c.Validated())
 	}
 }
