@@ -13,7 +13,7 @@ func benchReplay(b *testing.B, device, pattern, mode string) {
 	const n = 50000
 	cfg := Config{Device: device, Map: "robabgracoch"}
 	for b.Loop() {
-		if _, err := Replay(cfg, pattern, mode, n); err != nil {
+		if _, err := Replay(onward, cfg, pattern, mode, n); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -86,9 +86,9 @@ func TestEachRuleMatters(t *testing.T) {
 			slow.Timing["nRC"] = 80
 		}
 		for _, pattern := range []string{"rand_rw21", "triad_rw21"} {
-			a, err := Replay(base, pattern, "sat", 3000)
+			a, err := Replay(onward, base, pattern, "sat", 3000)
 			require.NoError(t, err)
-			b, err := Replay(slow, pattern, "sat", 3000)
+			b, err := Replay(onward, slow, pattern, "sat", 3000)
 			require.NoError(t, err)
 			assert.LessOrEqual(t, b.BandwidthGBps, a.BandwidthGBps*1.01, "%s %s", p, pattern)
 		}
@@ -99,7 +99,7 @@ func TestEachRuleMatters(t *testing.T) {
 // per-bank with all-bank where there is both.
 func TestRefreshTax(t *testing.T) {
 	bw := func(device, refresh string) float64 {
-		m, err := Replay(Config{Device: device, Map: "rocobabgrach", Refresh: refresh}, "seq_rd", "sat", int64(20000*deviceNamed(device).channels))
+		m, err := Replay(onward, Config{Device: device, Map: "rocobabgrach", Refresh: refresh}, "seq_rd", "sat", int64(20000*deviceNamed(device).channels))
 		require.NoError(t, err)
 		return m.BandwidthGBps
 	}
@@ -138,7 +138,7 @@ func TestMixedReadsAndWritesEnd(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 32} {
 		cfg := Config{Device: "DDR4_2400U", ReadEntries: n, WriteEntries: max(n, 2)}
 		for _, pattern := range []string{"conflict1_rw21", "seq_rw21", "rand_rw21", "conflict3_wr"} {
-			m, err := Replay(cfg, pattern, "sat", 2000)
+			m, err := Replay(onward, cfg, pattern, "sat", 2000)
 			require.NoError(t, err)
 			assert.Positive(t, m.BandwidthGBps)
 		}

@@ -81,7 +81,7 @@ func TestAgainstRamulator(t *testing.T) {
 	high := errorsOf{name: "mean latency above 50 % load"}
 	hits := errorsOf{name: "row hits"}
 	for _, p := range readPoints(t) {
-		got, err := Replay(Config{Device: p.device, Map: p.amap}, p.pattern, p.mode, p.n)
+		got, err := Replay(onward, Config{Device: p.device, Map: p.amap}, p.pattern, p.mode, p.n)
 		require.NoError(t, err)
 		load := strings.TrimPrefix(p.mode, "rate")
 		switch {

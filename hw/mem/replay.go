@@ -24,15 +24,14 @@ const maxReplay = 100_000_000
 var ErrStopped = errors.New("replay: stopped before its end")
 
 // Replay drives n transactions of a pattern through the controllers of a
-// configuration, with no engine between, and measures them. Errors name what
-// is wrong with the arguments.
-func Replay(cfg Config, pattern, mode string, n int64) (Measurement, error) {
-	return ReplayUntil(func() bool { return false }, cfg, pattern, mode, n)
-}
-
-// ReplayUntil is Replay that asks now and then whether to stop; then its error
-// is ErrStopped.
-func ReplayUntil(stop func() bool, cfg Config, pattern, mode string, n int64) (Measurement, error) {
+// configuration, with no engine between, and measures them. It asks stop now and
+// then; then its error is ErrStopped. Others name what is wrong with the
+// arguments.
+//
+// It is part of the model because it works below requests: it hands single
+// transactions to a channel's buffers and decides ticks itself, as references of
+// memory controllers were driven.
+func Replay(stop func() bool, cfg Config, pattern, mode string, n int64) (Measurement, error) {
 	p, err := ParsePattern(pattern)
 	md, err2 := ParseMode(mode)
 	faults := append(cfg.Validate(), err, err2)

@@ -42,6 +42,9 @@ func TestWritesOfAPattern(t *testing.T) {
 	}
 }
 
+// onward never stops a replay.
+func onward() bool { return false }
+
 func TestFaultsOfAReplayAreNamed(t *testing.T) {
 	good := Config{Device: "DDR4_2400U"}
 	for _, c := range []struct {
@@ -61,7 +64,7 @@ func TestFaultsOfAReplayAreNamed(t *testing.T) {
 		{Config{Device: "nope"}, "seq_rd", "sat", 10, "dram.device"},
 		{Config{Device: "DDR4_2400U", Channels: 3}, "seq_rd", "sat", 10, "power of two of channels"},
 	} {
-		_, err := Replay(c.cfg, c.pattern, c.mode, c.n)
+		_, err := Replay(onward, c.cfg, c.pattern, c.mode, c.n)
 		require.Error(t, err)
 		assert.Contains(t, err.Error(), c.want)
 	}
@@ -70,9 +73,9 @@ func TestFaultsOfAReplayAreNamed(t *testing.T) {
 // TestReplayIsRepeatable runs the same traffic twice.
 func TestReplayIsRepeatable(t *testing.T) {
 	for _, mode := range []string{"sat", "mlp4", "rate60"} {
-		a, err := Replay(Config{Device: "HBM3_6400_16ch"}, "rand_rw21", mode, 5000)
+		a, err := Replay(onward, Config{Device: "HBM3_6400_16ch"}, "rand_rw21", mode, 5000)
 		require.NoError(t, err)
-		b, err := Replay(Config{Device: "HBM3_6400_16ch"}, "rand_rw21", mode, 5000)
+		b, err := Replay(onward, Config{Device: "HBM3_6400_16ch"}, "rand_rw21", mode, 5000)
 		require.NoError(t, err)
 		assert.Equal(t, a, b)
 	}
@@ -81,7 +84,7 @@ func TestReplayIsRepeatable(t *testing.T) {
 // A replay that is told to stop ends at its next question, with nothing measured.
 func TestReplayStops(t *testing.T) {
 	asked := 0
-	m, err := ReplayUntil(func() bool { asked++; return asked == 3 }, Config{Device: "DDR4_2400U"}, "rand_rd", "sat", maxReplay/10)
+	m, err := Replay(func() bool { asked++; return asked == 3 }, Config{Device: "DDR4_2400U"}, "rand_rd", "sat", maxReplay/10)
 	require.ErrorIs(t, err, ErrStopped)
 	require.Zero(t, m)
 	require.Equal(t, 3, asked)

@@ -36,7 +36,7 @@ var DRAM = Kind{
 		if r.Err() != nil {
 			return nil
 		}
-		m, err := mem.ReplayUntil(r.stopped, cfg, pattern, mode, n)
+		m, err := mem.Replay(r.stopped, cfg, pattern, mode, n)
 		r.Fault(err, nil)
 		return m
 	},
