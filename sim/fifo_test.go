@@ -9,31 +9,34 @@ import (
 
 func TestFIFOAgainstSlice(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		var f fifo[int]
+		var f FIFO[int]
 		var want []int
 		for i := range rapid.IntRange(0, 200).Draw(t, "steps") {
 			if rapid.IntRange(0, 2).Draw(t, "push") > 0 || len(want) == 0 {
-				f.push(i)
+				f.Push(i)
 				want = append(want, i)
 			} else {
-				assert.Equal(t, want[0], *f.front())
-				assert.Equal(t, want[0], f.pop())
+				assert.Equal(t, want[0], *f.Front())
+				assert.Equal(t, want[0], f.Pop())
 				want = want[1:]
 			}
-			assert.Equal(t, len(want), f.len())
+			assert.Equal(t, len(want), f.Len())
+			for i := range want {
+				assert.Equal(t, want[i], *f.At(i))
+			}
 		}
 	})
 }
 
 func TestFIFOStaysSmall(t *testing.T) {
-	var f fifo[int]
+	var f FIFO[int]
 	for range 3 {
-		f.push(0)
+		f.Push(0)
 	}
 	for i := range 100000 {
-		f.push(i)
-		f.pop()
+		f.Push(i)
+		f.Pop()
 	}
 	assert.LessOrEqual(t, cap(f.items), 16)
-	assert.Zero(t, testing.AllocsPerRun(1000, func() { f.push(1); f.pop() }))
+	assert.Zero(t, testing.AllocsPerRun(1000, func() { f.Push(1); f.Pop() }))
 }

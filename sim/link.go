@@ -54,7 +54,7 @@ type LinkStats struct {
 }
 
 type linkSource struct {
-	queue  fifo[linkMessage]
+	queue  FIFO[linkMessage]
 	weight Bytes // bytes a turn
 }
 
@@ -107,18 +107,18 @@ func (l *Link) SendNotify(source int, bytes Bytes, sent, done Call) {
 		panic(fmt.Sprintf("sim: link: message of %d bytes", bytes))
 	}
 	s := &l.sources[source]
-	s.queue.push(linkMessage{bytes, l.e.now, sent, done})
+	s.queue.Push(linkMessage{bytes, l.e.now, sent, done})
 	l.ready.add(source)
 	switch {
 	case !l.busy:
 		l.choose.Ask()
-	case s.queue.len() == 1:
+	case s.queue.Len() == 1:
 		l.cut(source)
 	}
 }
 
 // Pending returns how many messages of a source are not through yet.
-func (l *Link) Pending(source int) int { return l.sources[source].queue.len() }
+func (l *Link) Pending(source int) int { return l.sources[source].queue.Len() }
 
 // Stats returns the counters; the slice in it is the link's own.
 func (l *Link) Stats() LinkStats { return l.stats }

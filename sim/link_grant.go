@@ -93,13 +93,13 @@ func (l *Link) book(source int, n Bytes) {
 	l.stats.BySource[source] += int64(n)
 	l.credit = max(0, l.credit-n)
 	q := &l.sources[source].queue
-	m := q.front()
+	m := q.Front()
 	m.left -= n
 	if m.left > 0 {
 		return
 	}
-	ended := q.pop()
-	if q.len() == 0 {
+	ended := q.Pop()
+	if q.Len() == 0 {
 		l.ready.remove(source)
 	}
 	l.stats.Messages++
@@ -133,7 +133,7 @@ func (l *Link) onChoose() {
 		g.bytes = rounds * g.round
 	} else {
 		g.round = 0
-		g.bytes = first.queue.front().left
+		g.bytes = first.queue.Front().left
 		if !g.alone {
 			g.bytes = min(g.bytes, l.credit)
 		}
@@ -148,7 +148,7 @@ func (l *Link) waiting() bool {
 	g := &l.grant
 	g.order, g.round = g.order[:0], 0
 	from := l.turn
-	if l.credit == 0 || l.sources[from].queue.len() == 0 {
+	if l.credit == 0 || l.sources[from].queue.Len() == 0 {
 		from, l.credit = from+1, 0
 	}
 	g.order = l.ready.appendFrom(g.order, from)
@@ -167,7 +167,7 @@ func (l *Link) wholeRounds() Bytes {
 	rounds := Bytes(Never)
 	for _, i := range g.order {
 		s := &l.sources[i]
-		rounds = min(rounds, (s.queue.front().left-1)/s.weight)
+		rounds = min(rounds, (s.queue.Front().left-1)/s.weight)
 	}
 	return rounds
 }

@@ -11,7 +11,7 @@ import (
 type ecc struct {
 	d                        *Device
 	corrected, uncorrectable int64
-	failing                  []*hw.Request
+	failing                  sim.FIFO[*hw.Request]
 	fail                     sim.Handler
 }
 
@@ -21,8 +21,7 @@ const eccLatency = 100 * sim.Nanosecond
 func (x *ecc) init(d *Device) {
 	x.d = d
 	x.fail = d.e.Register("memory error", func(uint64) {
-		r := x.failing[0]
-		x.failing = append(x.failing[:0], x.failing[1:]...)
+		r := x.failing.Pop()
 		r.Status, r.FaultAddr = hw.MemoryError, r.Addr
 		d.e.Fire(r.Done)
 	})
@@ -45,7 +44,7 @@ func (x *ecc) struck(r *hw.Request) bool {
 		return false
 	}
 	x.uncorrectable++
-	x.failing = append(x.failing, r)
+	x.failing.Push(r)
 	x.d.e.After(eccLatency, sim.Call{H: x.fail})
 	x.d.event(abi.CauseMemory)
 	return true

@@ -18,7 +18,7 @@ type chaos struct {
 	dma, irq *sim.Stream
 	last     sim.Time // of the latest interrupt
 	deliver  sim.Handler
-	waiting  []delivery
+	waiting  sim.FIFO[delivery]
 }
 
 type delivery struct {
@@ -31,8 +31,7 @@ type delivery struct {
 func (l *Link) Chaos(seed uint64) {
 	c := &chaos{dma: sim.NewStream(seed, "chaos: DMA"), irq: sim.NewStream(seed, "chaos: interrupts")}
 	c.deliver = l.e.Register("late interrupt", func(uint64) {
-		d := c.waiting[0]
-		c.waiting = append(c.waiting[:0], c.waiting[1:]...)
+		d := c.waiting.Pop()
 		l.interrupt(d.vector, d.addr, d.data)
 	})
 	l.chaos = c
@@ -57,6 +56,6 @@ func (l *Link) interruptHost(vector int, addr uint64, data uint32) {
 		return
 	}
 	c.last = max(c.last, l.e.Now()+fault.Pick(c.irq, chaosInterrupt))
-	c.waiting = append(c.waiting, delivery{vector, addr, data})
+	c.waiting.Push(delivery{vector, addr, data})
 	l.e.At(c.last, sim.Call{H: c.deliver})
 }

@@ -75,7 +75,7 @@ func (l *Link) Submit(r *hw.Request) {
 		t.total = pieces(r.Addr, r.Bytes, l.readSize)
 		t.segments = t.total
 		t.after = q.written
-		q.reads.push(i)
+		q.reads.Push(i)
 		l.reading++
 	}
 	l.pump()
@@ -97,14 +97,14 @@ func (l *Link) enqueueWrite(i uint32, t *transfer) {
 	t.segments = t.total
 	t.base = l.submitted
 	l.submitted += t.total
-	l.order.push(i)
-	l.writes.push(i)
+	l.order.Push(i)
+	l.writes.Push(i)
 }
 
 // pump sends writes, in order, as far as credits and the window allow, and asks
 // for reads.
 func (l *Link) pump() {
-	for l.writes.size > 0 && !l.gone && l.sendWrite() {
+	for l.writes.Len() > 0 && !l.gone && l.sendWrite() {
 	}
 	if l.reading > 0 {
 		l.readers.Ask()
@@ -121,14 +121,14 @@ func (l *Link) sendReads() {
 // until it has had weight × segment bytes, then the next that reads. A source
 // that must wait for tags keeps its turn, or those that need fewer would starve it.
 func (l *Link) nextReader() *source {
-	if q := &l.sources[l.turn]; l.budget > 0 && q.reads.size > 0 {
+	if q := &l.sources[l.turn]; l.budget > 0 && q.reads.Len() > 0 {
 		return q
 	}
 	for {
 		if l.turn++; l.turn == len(l.sources) {
 			l.turn = 0
 		}
-		if q := &l.sources[l.turn]; q.reads.size > 0 {
+		if q := &l.sources[l.turn]; q.reads.Len() > 0 {
 			l.budget = q.weight * l.readSize
 			return q
 		}
@@ -142,7 +142,7 @@ func (t *transfer) next(size int64) (addr uint64, n int64) {
 
 // sendWrite sends the next segment of the first write.
 func (l *Link) sendWrite() bool {
-	i := l.writes.front()
+	i := *l.writes.Front()
 	t := l.transfers.at(i)
 	addr, n := t.next(l.writeSize)
 	tlps := pieces(addr, n, int64(l.c.MPS))
@@ -156,14 +156,14 @@ func (l *Link) sendWrite() bool {
 	l.stats.WriteTLPs += tlps
 	l.up.Send(len(l.sources), sim.Bytes(n+tlps*(l.wire.write+l.prefix(t))), sim.Call{H: l.handlers.writeArrived, Arg: uint64(si)})
 	if t.sent == t.segments {
-		l.writes.pop()
+		l.writes.Pop()
 	}
 	return true
 }
 
 // sendRead sends the next segment of a source's first read.
 func (l *Link) sendRead(q *source) bool {
-	i := q.reads.front()
+	i := *q.reads.Front()
 	t := l.transfers.at(i)
 	addr, n := t.next(l.readSize)
 	tlps := pieces(addr, n, int64(l.c.MRRS))
@@ -183,7 +183,7 @@ func (l *Link) sendRead(q *source) bool {
 	l.stats.ReadTLPs += tlps
 	l.up.Send(t.source, sim.Bytes(tlps*(l.wire.read+l.prefix(t))), sim.Call{H: l.handlers.readArrived, Arg: uint64(si)})
 	if t.sent == t.segments {
-		q.reads.pop()
+		q.reads.Pop()
 		l.reading--
 	}
 	return true
@@ -258,9 +258,9 @@ func (l *Link) fail(t *transfer, index int64, status hw.Status, fault uint64) {
 	}
 	t.segments = t.sent
 	if t.r.Op == hw.Write { // it is the first of its queue, as a part of it was sent
-		l.writes.pop()
+		l.writes.Pop()
 	} else {
-		l.sources[t.source].reads.pop()
+		l.sources[t.source].reads.Pop()
 		l.reading--
 	}
 }

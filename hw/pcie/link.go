@@ -73,22 +73,22 @@ type Link struct {
 	budget    int64 // and the bytes left of its turn
 	reading   int   // reads that are not sent in full
 	readers   *sim.Arbiter
-	writes    fifo  // writes and interrupts that are not sent in full, in order
-	inWire    int64 // bytes of them on the wire,
-	window    int64 // at most this many and a segment
-	readSize  int64 // largest segments
+	writes    sim.FIFO[uint32] // writes and interrupts that are not sent in full, in order
+	inWire    int64            // bytes of them on the wire,
+	window    int64            // at most this many and a segment
+	readSize  int64            // largest segments
 	writeSize int64
 
 	tags, posted, nonPosted, completions supply
 
-	order     fifo  // writes and interrupts that are not visible, in order
-	issued    int   // of these from the front: handed over in full
-	inRoot    fifo  // posted segments handed over, up to the oldest that is not visible
-	submitted int64 // posted segments so far: submitted,
-	arrived   int64 // arrived at the root complex,
-	visible   int64 // visible at the host
+	order     sim.FIFO[uint32] // writes and interrupts that are not visible, in order
+	issued    int              // of these from the front: handed over in full
+	inRoot    sim.FIFO[uint32] // posted segments handed over, up to the oldest that is not visible
+	submitted int64            // posted segments so far: submitted,
+	arrived   int64            // arrived at the root complex,
+	visible   int64            // visible at the host
 	held      heldReads
-	replies   fifo // answers to the host that wait likewise
+	replies   sim.FIFO[uint32] // answers to the host that wait likewise
 
 	watch    watch        // over completions
 	port     sim.Calendar // the CPU's stores
@@ -107,7 +107,7 @@ type Link struct {
 // source is one requester inside the device.
 type source struct {
 	weight  int64
-	reads   fifo
+	reads   sim.FIFO[uint32]
 	written int64 // posted segments up to its last write
 }
 
@@ -202,12 +202,12 @@ func (l *Link) Up() { l.gone = false }
 
 // onDrop ends what had not been sent when the link went down.
 func (l *Link) onDrop(uint64) {
-	for l.writes.size > 0 {
-		l.abandon(l.writes.pop())
+	for l.writes.Len() > 0 {
+		l.abandon(l.writes.Pop())
 	}
 	for i := range l.sources {
-		for q := &l.sources[i]; q.reads.size > 0; l.reading-- {
-			l.abandon(q.reads.pop())
+		for q := &l.sources[i]; q.reads.Len() > 0; l.reading-- {
+			l.abandon(q.reads.Pop())
 		}
 	}
 	l.advance()

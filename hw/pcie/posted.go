@@ -42,17 +42,17 @@ func (l *Link) advance() {
 
 // step does one thing to the posted order; false when nothing can be done.
 func (l *Link) step() bool {
-	if l.order.size == 0 {
+	if l.order.Len() == 0 {
 		return false
 	}
-	if front := l.order.front(); l.done(front) {
+	if front := *l.order.Front(); l.done(front) {
 		l.leave(front)
 		return true
 	}
-	if l.issued == l.order.size {
+	if l.issued == l.order.Len() {
 		return false
 	}
-	t := l.transfers.at(l.order.at(l.issued))
+	t := l.transfers.at(*l.order.At(l.issued))
 	switch {
 	case t.issued == t.segments && t.r != nil:
 		l.issued++
@@ -61,7 +61,7 @@ func (l *Link) step() bool {
 		return false
 	case t.r == nil:
 		return l.issued == 0 && l.deliver(t)
-	case l.inRoot.size > 0 && !l.ordered:
+	case l.inRoot.Len() > 0 && !l.ordered:
 		return false
 	}
 	l.hand(t)
@@ -89,7 +89,7 @@ func (l *Link) takeArrived(t *transfer) (uint32, *segment) {
 // hand gives a write segment to the root complex.
 func (l *Link) hand(t *transfer) {
 	i, s := l.takeArrived(t)
-	l.inRoot.push(i)
+	l.inRoot.Push(i)
 	if !l.lost(s) {
 		l.root.Submit(&s.req)
 		return
@@ -102,7 +102,7 @@ func (l *Link) hand(t *transfer) {
 func (l *Link) deliver(t *transfer) bool {
 	i, s := l.takeArrived(t)
 	lost := l.lost(s)
-	l.inRoot.push(i)
+	l.inRoot.Push(i)
 	l.retireWrite(s)
 	if !lost {
 		l.stats.Interrupts++
@@ -122,13 +122,13 @@ func (l *Link) onWriteDone(arg uint64) {
 // is visible; it counts when that is.
 func (l *Link) retireWrite(s *segment) {
 	s.ended = true
-	for l.inRoot.size > 0 {
-		i := l.inRoot.front()
+	for l.inRoot.Len() > 0 {
+		i := *l.inRoot.Front()
 		s := l.segments.at(i)
 		if !s.ended {
 			return
 		}
-		l.inRoot.pop()
+		l.inRoot.Pop()
 		l.visible++
 		l.giveBack(&l.posted, s.tlps, l.handlers.postedCredit)
 		l.merge(l.transfers.at(s.transfer), s)
@@ -139,7 +139,7 @@ func (l *Link) retireWrite(s *segment) {
 // leave ends the oldest of the posted transfers.
 func (l *Link) leave(i uint32) {
 	t := l.transfers.at(i)
-	l.order.pop()
+	l.order.Pop()
 	l.issued = max(0, l.issued-1)
 	l.visible = max(l.visible, t.base+t.total)
 	if t.r != nil {
