@@ -98,6 +98,14 @@ func (r *Request) Send(t Target) {
 	t.Submit(r)
 }
 
+// Answer gives r the results of a copy of it that was served in its place.
+func (r *Request) Answer(copy *Request) {
+	r.Status, r.FaultAddr, r.Remote, r.Stalled = copy.Status, copy.FaultAddr, copy.Remote, copy.Stalled
+	if r.Op == Read {
+		r.Zero = copy.Zero
+	}
+}
+
 // Target serves requests: a memory, a link, a translating port.
 //
 // Submit always accepts; a requester bounds its own outstanding requests. Done

@@ -205,13 +205,11 @@ func (s *splitter) finish(id int32, f *flight) {
 // directDone hands a direct piece's results on.
 func (s *splitter) directDone(p *piece) {
 	r, sub := p.direct, &p.sub
-	r.Status, r.FaultAddr, r.Stalled = sub.Status, 0, sub.Stalled
+	r.Answer(sub)
 	r.Remote = sub.Remote || sub.Space == hw.BusAddr
+	r.FaultAddr = 0
 	if sub.Status != hw.OK {
 		r.FaultAddr = p.failedAt()
-	}
-	if sub.Op == hw.Read {
-		r.Zero = sub.Zero
 	}
 	s.window.leave(p.epoch)
 	p.direct = nil

@@ -109,7 +109,7 @@ func (m *memUnit) send(o *memOp) {
 	m.sent[i] = flight{o, o.linear, c.e.Now()}
 	r := &m.reqs[i]
 	r.Source, r.ASID, r.Addr, r.Bytes = c.source(), c.run.launch.ASID, addr, n
-	r.Data, r.Zero, r.Status, r.Remote, r.Stalled = nil, false, hw.OK, false, 0
+	r.Data, r.Zero = nil, false
 	m.data(r, o, i)
 	o.off, o.linear = o.off+n, o.linear+n
 	if o.off == o.runSize {
@@ -117,7 +117,7 @@ func (m *memUnit) send(o *memOp) {
 	}
 	o.pending++
 	c.inflight++
-	c.port.Submit(r)
+	r.Send(c.port)
 }
 
 func (m *memUnit) addr(o *memOp) uint64 {

@@ -119,7 +119,7 @@ func (d *Device) registers() {
 	d.bar0.Map(d.inject.regs)
 	d.bar0.Map(queues...)
 	d.bar0.Map(bells...)
-	d.front.init(d)
+	d.front.init(d, hw.Source(d.cfg.sources().memory))
 	d.resets.init(d)
 	d.function.BAR(abi.BARRegisters, abi.RegistersSize, false, func(r *hw.Request) { d.front.submit(abi.BARRegisters, r) })
 	d.function.BAR(abi.BARMemory, uint64(window(d.cfg.DRAM.Size)), true, func(r *hw.Request) { d.front.submit(abi.BARMemory, r) })

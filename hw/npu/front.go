@@ -10,18 +10,18 @@ import (
 
 // front takes the host's accesses to the BARs in their order. Writes to different
 // bytes of device memory overlap in time, as its controller may turn them round;
-// everything else waits until those before it are visible. So a doorbell that software rings behind page tables or data written through BAR2
-// finds them there, and a read through BAR2 sees what was written through it,
-// however busy the memory is.
+// everything else waits until those before it are visible. So a doorbell that
+// software rings behind page tables or data written through BAR2 finds them there,
+// and a read through BAR2 sees what was written through it, however busy the
+// memory is.
 type front struct {
 	d      *Device
-	writes int // to device memory, not yet visible
-	held   []frontAccess
-	slots  []*frontSlot
-	free   []int
-	memory sim.Handler
+	source hw.Source // of accesses to device memory
+	writes int       // to device memory, not yet visible
+	held   sim.FIFO[frontAccess]
+	memory relay
 	answer sim.Handler
-	quick  []*hw.Request // register accesses, done at the end of the instant
+	quick  sim.FIFO[*hw.Request] // accesses that are done at the end of the instant
 }
 
 type frontAccess struct {
@@ -29,27 +29,16 @@ type frontAccess struct {
 	r   *hw.Request
 }
 
-// frontSlot carries an access to device memory: a copy, since the host's own
-// request stays as it is.
-type frontSlot struct {
-	of   *hw.Request
-	copy hw.Request
-}
-
-func (f *front) init(d *Device) {
-	f.d = d
-	f.memory = d.e.Register("memory window access", func(i uint64) { f.memoryDone(int(i)) })
-	f.answer = d.e.Register("register access", func(uint64) {
-		r := f.quick[0]
-		f.quick = append(f.quick[:0], f.quick[1:]...)
-		d.e.Fire(r.Done)
-	})
+func (f *front) init(d *Device, source hw.Source) {
+	f.d, f.source = d, source
+	f.memory.init(d.e, "memory window access", f.memoryDone)
+	f.answer = d.e.Register("register access", func(uint64) { d.e.Fire(f.quick.Pop().Done) })
 }
 
 // submit is an access of the host to BAR0 or BAR2.
 func (f *front) submit(bar int, r *hw.Request) {
-	if len(f.held) > 0 || f.mustWait(bar, r) {
-		f.held = append(f.held, frontAccess{bar, r})
+	if f.held.Len() > 0 || f.mustWait(bar, r) {
+		f.held.Push(frontAccess{bar, r})
 		return
 	}
 	f.serve(bar, r)
@@ -62,7 +51,7 @@ func (f *front) mustWait(bar int, r *hw.Request) bool {
 	if bar != abi.BARMemory || r.Op != hw.Write {
 		return true
 	}
-	for _, s := range f.slots {
+	for _, s := range f.memory.slots {
 		if s.of != nil && r.Addr < s.copy.Addr+uint64(s.copy.Bytes) && s.copy.Addr < r.Addr+uint64(r.Bytes) {
 			return true
 		}
@@ -90,7 +79,7 @@ func (f *front) refuseMemory(r *hw.Request) {
 			r.Data[i] = 0xff
 		}
 	}
-	f.quick = append(f.quick, r)
+	f.quick.Push(r)
 	f.d.e.After(0, sim.Call{H: f.answer})
 }
 
@@ -105,48 +94,34 @@ func (f *front) serveRegisters(r *hw.Request) {
 	case d.mgmt.Ready() || r.Addr < abi.BaseMMU || r.Addr >= abi.BaseMgmt && r.Addr < abi.BaseQueues:
 		d.bar0.Write(r.Addr, r.Data)
 	}
-	f.quick = append(f.quick, r)
+	f.quick.Push(r)
 	d.e.After(0, sim.Call{H: f.answer})
 }
 
 // serveMemory is an access to BAR2: device memory, beside the device MMU.
 func (f *front) serveMemory(r *hw.Request) {
-	if len(f.free) == 0 {
-		f.free = append(f.free, len(f.slots))
-		f.slots = append(f.slots, &frontSlot{})
-	}
-	i := f.free[len(f.free)-1]
-	f.free = f.free[:len(f.free)-1]
-	s := f.slots[i]
-	s.of, s.copy = r, *r
-	s.copy.Space, s.copy.Source = hw.Device, hw.Source(f.d.cfg.sources().memory)
-	s.copy.Done = sim.Call{H: f.memory, Arg: uint64(i)}
+	c := f.memory.carry(r)
+	c.Space, c.Source = hw.Device, f.source
 	if r.Op == hw.Write {
 		f.writes++
 	}
-	f.d.dram.Submit(&s.copy)
+	f.d.dram.Submit(c)
 }
 
-func (f *front) memoryDone(i int) {
-	s := f.slots[i]
-	r := s.of
-	r.Status, r.FaultAddr, r.Zero = s.copy.Status, s.copy.FaultAddr, s.copy.Zero
-	s.of = nil
-	f.free = append(f.free, i)
+func (f *front) memoryDone(r *hw.Request) {
 	if r.Op == hw.Write {
 		f.writes--
 	}
 	f.d.e.Fire(r.Done)
-	for len(f.held) > 0 && !f.mustWait(f.held[0].bar, f.held[0].r) {
-		a := f.held[0]
-		f.held = append(f.held[:0], f.held[1:]...)
+	for f.held.Len() > 0 && !f.mustWait(f.held.Front().bar, f.held.Front().r) {
+		a := f.held.Pop()
 		f.serve(a.bar, a.r)
 	}
 }
 
 // idle returns an error when an access is under way.
 func (f *front) idle() error {
-	if n := len(f.slots) - len(f.free) + len(f.held) + len(f.quick); n > 0 {
+	if n := f.memory.underway() + f.held.Len() + f.quick.Len(); n > 0 {
 		return fmt.Errorf("npu: %d accesses of the host are under way", n)
 	}
 	return nil

@@ -142,18 +142,18 @@ func (l *Link) onAnswered(arg uint64) {
 
 // onReply takes the answer at the root complex.
 func (l *Link) onReply(arg uint64) {
-	l.replies.push(uint32(arg))
+	l.replies.Push(uint32(arg))
 	l.letReplies()
 }
 
 // letReplies lets answers go whose earlier writes are visible.
 func (l *Link) letReplies() {
-	for l.replies.size > 0 {
-		i := l.replies.front()
+	for l.replies.Len() > 0 {
+		i := *l.replies.Front()
 		if l.accesses.at(i).barrier > l.visible {
 			return
 		}
-		l.replies.pop()
+		l.replies.Pop()
 		l.e.After(l.c.MMIORead, sim.Call{H: l.handlers.returned, Arg: uint64(i)})
 	}
 }
@@ -187,8 +187,7 @@ func (a *access) end(lost bool) sim.Call {
 		}
 		return r.Done
 	}
-	r.Status, r.FaultAddr, r.Zero = a.req.Status, a.req.FaultAddr, a.req.Zero
-	r.Remote, r.Stalled = a.req.Remote, a.req.Stalled
+	r.Answer(&a.req)
 	return r.Done
 }
 
