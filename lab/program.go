@@ -142,7 +142,9 @@ func tensors(n int) string {
 // infer runs one inference: inputs in, a job an operator, outputs back.
 func (r *run) infer(n int) error {
 	p := &r.p
-	r.writeInputs(n)
+	if err := r.writeInputs(n); err != nil {
+		return err
+	}
 	if err := r.transfer(0, r.perInference(), true); err != nil {
 		return err
 	}
@@ -163,7 +165,7 @@ func (r *run) transfer(row int, ids []workload.TensorID, in bool) error {
 	for _, id := range ids {
 		t := r.g.Tensor(id)
 		device, host := r.address(id), p.places[id].host.addr()
-		bytes += 2 * t.Bytes() // read here, written there
+		bytes += t.Bytes() // of device memory, of the link and of host memory, each once
 		if in {
 			c.CopyBytes(device, host, uint64(t.Bytes()))
 		} else {

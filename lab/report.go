@@ -28,7 +28,7 @@ type Report struct {
 	MACRate    float64 `json:"macs_per_s"`
 	PeakRate   float64 `json:"peak_macs_per_s"`
 	ArrayUtil  float64 `json:"array_util"`
-	Bytes      int64   `json:"bytes"` // that cores and copy engines moved
+	Bytes      int64   `json:"bytes"` // that cores and copy engines read from device memory or wrote to it
 	PeakMemory float64 `json:"peak_memory_bytes_per_s"`
 
 	BoundBy string           `json:"bound_by,omitempty"` // not of a run that ended before its first layer
@@ -71,7 +71,7 @@ type Layer struct {
 	Cycles    int64            `json:"cycles"`
 	MACs      int64            `json:"macs"`
 	ArrayUtil float64          `json:"array_util"`
-	Bytes     int64            `json:"bytes"`
+	Bytes     int64            `json:"bytes"` // of device memory, read or written; a copy over the link has each byte once
 	Bandwidth float64          `json:"bandwidth_bytes_per_s"`
 	BoundBy   string           `json:"bound_by"`
 	Bill      map[string]int64 `json:"critical_path_ps"`
@@ -126,6 +126,9 @@ func (r *Report) WriteText(w io.Writer) error {
 		}
 		_, err := fmt.Fprintf(w, "interrupted%s: no layer has finished\n", during)
 		return err
+	}
+	if r.Inferences > 1 {
+		fmt.Fprintf(w, "a line a layer: the sum of %d inferences, each of the shape shown\n\n", r.Inferences)
 	}
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(tw, "layer\top\tshape\tcycles\ttime\tarray\tbytes\tbandwidth\tbound by")

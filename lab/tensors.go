@@ -128,7 +128,9 @@ func (r *run) uploadWeights() error {
 			if !constant(&r.g.Tensors[i]) {
 				continue
 			}
-			r.stage(workload.TensorID(i))
+			if err := r.stage(workload.TensorID(i)); err != nil {
+				return err
+			}
 		}
 		c := p.queue.Commands()
 		p.spread(c, p.weights.Addr, p.staging.Addr, p.weights.bytes)
@@ -148,7 +150,9 @@ func (r *run) uploadCaches() error {
 		if t.Role != workload.Cache {
 			continue
 		}
-		r.stage(id)
+		if err := r.stage(id); err != nil {
+			return err
+		}
 		c.CopyBytes(r.address(id), p.places[id].host.addr(), uint64(t.Bytes()))
 		bytes += t.Bytes()
 	}
@@ -159,17 +163,29 @@ func (r *run) uploadCaches() error {
 }
 
 // stage writes a tensor's contents into host memory, if they matter.
-func (r *run) stage(id workload.TensorID) {
+func (r *run) stage(id workload.TensorID) error {
 	t, home := r.g.Tensor(id), &r.p.places[id]
-	switch {
-	case !r.wanted(&t):
-	case home.panels > 0:
-		plain := make([]byte, t.Bytes())
-		workload.Fill(t, r.o.Seed, plain)
-		workload.PackPanels(r.staged(id), plain, home.cols, home.panels, t.DType.Size())
-	default:
-		workload.Fill(t, r.o.Seed, r.staged(id))
+	if !r.wanted(&t) {
+		return nil
 	}
+	if home.panels == 0 {
+		return r.fill(t, r.staged(id))
+	}
+	plain := make([]byte, t.Bytes())
+	if err := r.fill(t, plain); err != nil {
+		return err
+	}
+	workload.PackPanels(r.staged(id), plain, home.cols, home.panels, t.DType.Size())
+	return r.ctx.Err()
+}
+
+// fill writes a tensor's values, unless the run is interrupted: large tensors
+// take the host seconds, in which no simulated time passes.
+func (r *run) fill(t workload.Tensor, out []byte) error {
+	if !workload.FillUntil(func() bool { return r.ctx.Err() != nil }, t, r.o.Seed, out) {
+		return r.ctx.Err()
+	}
+	return nil
 }
 
 // layout notes how an operator's weights are to be stored.
@@ -205,7 +221,7 @@ func (p *program) spread(c *rt.Commands, dst, src uint64, bytes int64) {
 }
 
 // writeInputs puts inference n's inputs into host memory.
-func (r *run) writeInputs(n int) {
+func (r *run) writeInputs(n int) error {
 	for _, id := range r.perInference() {
 		t := r.g.Tensor(id)
 		if !r.wanted(&t) {
@@ -214,6 +230,9 @@ func (r *run) writeInputs(n int) {
 		if r.g.Dataset != "" && t.Role == workload.Input {
 			t.Values = datasetBatch(r.g.Dataset, n*r.g.Batch, r.g.Batch)
 		}
-		workload.Fill(t, r.o.Seed, r.staged(id))
+		if err := r.fill(t, r.staged(id)); err != nil {
+			return err
+		}
 	}
+	return nil
 }

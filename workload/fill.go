@@ -7,33 +7,42 @@ import "math"
 // name alone, so that neither order nor neighbours matter. Weights, parameters,
 // inputs and caches are Gaussian with the moments of t.Range; index tensors
 // follow t.Index. Activations and outputs are cleared.
-func Fill(t Tensor, seed uint64, out []byte) {
+func Fill(t Tensor, seed uint64, out []byte) { FillUntil(func() bool { return false }, t, seed, out) }
+
+// FillUntil is Fill that asks now and then whether to stop, and says whether it
+// came to its end.
+func FillUntil(stop func() bool, t Tensor, seed uint64, out []byte) bool {
 	switch {
 	case !t.Role.HostFilled():
 		clear(out[:t.Bytes()])
 	case t.Values != nil:
 		Encode(t, t.Values, out)
 	default:
-		fillStream(t, seed^hash(t.Name), out)
+		return fillStream(stop, t, seed^hash(t.Name), out)
 	}
+	return !stop()
 }
 
 // fillStream encodes the stream in pieces that stay in the cache.
-func fillStream(t Tensor, seed uint64, out []byte) {
+func fillStream(stop func() bool, t Tensor, seed uint64, out []byte) bool {
 	var values [1024]float32
 	if t.DType == I32 {
 		fillIndices(t, seed, out)
-		return
+		return true
 	}
 	size := t.DType.Size()
 	total := int(t.Elems())
 	for at := 0; at < total; at += len(values) {
+		if stop() {
+			return false
+		}
 		part := values[:min(len(values), total-at)]
 		for i := range part {
 			part[i] = float32(t.Range.Mean + float64(t.Range.Std*normal(seed, uint64(at+i))))
 		}
 		Encode(t, part, out[at*size:(at+len(part))*size])
 	}
+	return true
 }
 
 // fillIndices writes int32 elements by the tensor's rule.
