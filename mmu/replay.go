@@ -22,6 +22,8 @@ type ReplayOptions struct {
 	Config IOMMUConfig
 	// Skip names tags whose scenarios are skipped.
 	Skip []string
+	// Skipped, when not nil, counts the scenarios that each tag of Skip skips.
+	Skipped map[string]int
 	// Limit ends the mismatches printed of one scenario; 0 means 1.
 	Limit int
 }
@@ -76,6 +78,9 @@ func replayLine(text []byte, out io.Writer, opt ReplayOptions, res *ReplayResult
 			if tag == skip {
 				fmt.Fprintf(out, "%s: skipped (%s)\n", sc.Name, tag)
 				res.Skipped++
+				if opt.Skipped != nil {
+					opt.Skipped[tag]++
+				}
 				return nil
 			}
 		}

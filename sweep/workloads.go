@@ -123,7 +123,14 @@ func (s *Spec) dtypes(f *faults) []workload.DType {
 			f.add(element("dtype", i), "dtype", literal(name), "want f32, bf16 or int8")
 		}
 	}
-	twice(f, "dtype", s.DTypes)
+	names := make([]string, len(out))
+	for i, t := range out {
+		names[i] = t.String()
+		if t == workload.DefaultDType { // it is a mistake already
+			names[i] = s.DTypes[i]
+		}
+	}
+	twice(f, "dtype", names)
 	return out
 }
 

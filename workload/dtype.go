@@ -37,6 +37,9 @@ func (d DType) Size() int { return dtypes[d].size }
 
 // ParseDType reads the type of a network's weights and activations.
 func ParseDType(s string) (DType, error) {
+	if s == "i8" { // as many tools write it
+		return I8, nil
+	}
 	for d := F32; d <= I8; d++ {
 		if s == dtypes[d].name {
 			return d, nil

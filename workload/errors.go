@@ -53,7 +53,15 @@ func (e *Error) Unwrap() error { return e.Err }
 // faults collects errors while a workload is read.
 type faults struct{ list []error }
 
-func (f *faults) add(e *Error) { f.list = append(f.list, e) }
+// add keeps a fault, once: operands of one shape have one mistake.
+func (f *faults) add(e *Error) {
+	for _, other := range f.list {
+		if *other.(*Error) == *e {
+			return
+		}
+	}
+	f.list = append(f.list, e)
+}
 
 func (f *faults) err() error { return errors.Join(f.list...) }
 

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -138,6 +139,11 @@ func splitVars(name string) (string, map[string]int, error) {
 		key, value, ok := strings.Cut(part, "=")
 		if strings.HasPrefix(value, "-") && identifier(key) == key && key != "" {
 			return "", nil, &Error{Source: name, Msg: key + " = " + value + ": want 1 or more"}
+		}
+		if ok && identifier(key) == key && key != "" && value != "" && strings.Trim(value, "0123456789") == "" {
+			if n, err := strconv.Atoi(value); err != nil || n > maxDim {
+				return "", nil, &Error{Source: name, Msg: fmt.Sprintf("%s = %s: want 1 to %d", key, value, maxDim)}
+			}
 		}
 		v, err := env{}.eval(value)
 		if !ok || err != nil || identifier(key) != key || key == "" {

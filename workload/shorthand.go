@@ -130,14 +130,18 @@ var internalKeys = []string{"name", "op", "in", "out", "a", "b", "m", "residual"
 func (sh *shorthand) option(k Kind, part string, offset int) {
 	key, value, given := strings.Cut(part, "=")
 	known := k.takes(key) && !slices.Contains(internalKeys, key) || k == KindGather && key == "n"
-	if _, twice := sh.attrs[key]; !known || twice {
+	if _, twice := sh.attrs[key]; twice {
+		sh.at(offset, "option %q is there already", key)
+		return
+	}
+	if !known {
 		var keys []string
 		for _, x := range kinds[k].keys {
 			if !slices.Contains(internalKeys, x) {
 				keys = append(keys, x)
 			}
 		}
-		sh.at(offset, "option %q is unknown or there already; %s takes %s", key, k, strings.Join(keys, ", "))
+		sh.at(offset, "option %q is unknown; %s takes %s", key, k, strings.Join(keys, ", "))
 		return
 	}
 	v, ok := optionValue(value, given)

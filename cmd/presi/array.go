@@ -40,6 +40,6 @@ repeats its row.` + batchHelp,
 	})
 	c.Flags().StringVarP(&f.name, "config", "c", "", "machine: `NAME` of a shipped one or a TOML file, for what no column says")
 	f.addSet(c)
-	batchFlag(c, &file, "M,K,N,array_h,array_w,dataflow,overlap and others, see above")
+	a.batchFlag(c, &file, "M,K,N,array_h,array_w,dataflow,overlap and others, see above")
 	return c
 }

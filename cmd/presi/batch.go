@@ -16,8 +16,8 @@ A batch is a CSV file whose first line names its columns; each row becomes a lin
 of JSON, in order. A row with a mistake becomes {"row": …, "error": …}, its
 mistakes are printed besides, and the other rows run (exit code 3).`
 
-func batchFlag(c *cobra.Command, to *string, columns string) {
-	c.Flags().StringVar(to, "batch", "", "measure each row of `FILE`.csv with the columns "+columns)
+func (a *app) batchFlag(c *cobra.Command, to *string, columns string) {
+	a.pathFlag(c, to, "batch", "", "measure each row of `FILE`.csv with the columns "+columns)
 }
 
 // batch runs a file of rows.

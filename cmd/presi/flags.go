@@ -18,11 +18,15 @@ type choice struct {
 	words []string
 	name  string
 	app   *app
+	also  map[string]string // what others call one of words
 }
 
 func (c *choice) String() string { return c.value }
 func (c *choice) Type() string   { return strings.Join(c.words, "|") }
 func (c *choice) Set(s string) error {
+	if other, ok := c.also[s]; ok {
+		s = other
+	}
 	if !slices.Contains(c.words, s) {
 		c.app.mistake("--%s %s: want %s", c.name, s, orList(c.words))
 	}
@@ -30,10 +34,31 @@ func (c *choice) Set(s string) error {
 	return nil
 }
 
-func (a *app) choiceFlag(c *cobra.Command, name, value, usage string, words ...string) *string {
-	v := &choice{value, words, name, a}
+func (a *app) choiceFlag(c *cobra.Command, name, value, usage string, words ...string) *choice {
+	v := &choice{value: value, words: words, name: name, app: a}
 	c.Flags().Var(v, name, usage)
-	return &v.value
+	return v
+}
+
+// path is a flag with the name of a file or a folder.
+type path struct {
+	value *string
+	name  string
+	app   *app
+}
+
+func (p *path) String() string { return *p.value }
+func (p *path) Type() string   { return "PATH" }
+func (p *path) Set(s string) error {
+	if s == "" {
+		p.app.mistake("--%s: the name is empty", p.name)
+	}
+	*p.value = s
+	return nil
+}
+
+func (a *app) pathFlag(c *cobra.Command, to *string, name, short, usage string) {
+	c.Flags().VarP(&path{to, name, a}, name, short, usage)
 }
 
 // number is a flag with a whole number in a range.
@@ -59,6 +84,17 @@ func (a *app) numberFlag(c *cobra.Command, name string, value, low, high uint64,
 	v := &number{value, low, high, name, a}
 	c.Flags().Var(v, name, usage)
 	return &v.value
+}
+
+// without reports flags that were given and have no effect beside another.
+func without(c *cobra.Command, beside string, idle ...string) error {
+	var errs []error
+	for _, flag := range idle {
+		if c.Flags().Changed(flag) {
+			errs = append(errs, fmt.Errorf("--%s: has no effect with --%s; leave one of the two out", flag, beside))
+		}
+	}
+	return input(errs...)
 }
 
 // mistake remembers what is wrong with a flag's value.

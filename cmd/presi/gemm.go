@@ -27,6 +27,6 @@ at the cores to its last result in memory. A line repeats its row.` + batchHelp,
 		return a.batch(c.Context(), batch.Gemm(c.Context(), m), file)
 	})
 	f.add(c)
-	batchFlag(c, &file, "M,N,K and optionally dtype (bf16, i8, f32)")
+	a.batchFlag(c, &file, "M,N,K and optionally dtype (bf16, int8, f32)")
 	return c
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"slices"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -38,10 +39,17 @@ against the buffer's size: what an IOTLB of some entries does to a device.`,
   presi iommu --replay 08_registers.jsonl.gz --skip msi_irq
   presi iommu --curve -c datacenter --set iommu.iotlb_entries=64 --set pcie.gen=3 --set pcie.lanes=8`,
 	}, func(c *cobra.Command, _ []string) error {
-		switch {
-		case (f.replay != "") == f.curve:
+		beside, idle := "replay", []string{"config", "set", "json"}
+		if f.curve {
+			beside, idle = "curve", []string{"skip"}
+		}
+		if (f.replay != "") == f.curve {
 			return inputf("%s: wants one of --replay FILE and --curve; see %s --help", c.CommandPath(), c.CommandPath())
-		case f.curve:
+		}
+		if err := without(c, beside, idle...); err != nil {
+			return err
+		}
+		if f.curve {
 			return a.iommuCurve(c.Context(), f)
 		}
 		return a.iommuReplay(f)
@@ -60,12 +68,16 @@ func (a *app) iommuReplay(f *iommuFlags) error {
 		return input(err)
 	}
 	defer file.Close()
-	res, err := mmu.Replay(file, a.out, mmu.ReplayOptions{Skip: f.skip, Limit: math.MaxInt})
+	skipped := map[string]int{}
+	res, err := mmu.Replay(file, a.out, mmu.ReplayOptions{Skip: f.skip, Skipped: skipped, Limit: math.MaxInt})
+	idle := slices.IndexFunc(f.skip, func(tag string) bool { return skipped[tag] == 0 })
 	switch {
 	case errors.Is(err, mmu.ErrReplay):
 		return input(fmt.Errorf("%s: %w", f.replay, err))
 	case err != nil:
 		return err
+	case idle >= 0:
+		return inputf("--skip %s: no scenario of %s has this tag", f.skip[idle], f.replay)
 	case res.Failed > 0:
 		return fmt.Errorf("%s: %d scenarios failed", f.replay, res.Failed)
 	}

@@ -35,8 +35,10 @@ type workloadFlags struct {
 
 func (f *workloadFlags) add(a *app, c *cobra.Command) {
 	f.batch = a.numberFlag(c, "batch", 0, 1, math.MaxInt32, "images, sequences or rows at once (default: 36 of a data set's images, else 1)")
-	f.dtype = a.choiceFlag(c, "dtype", "", "type of weights and activations (default: the workload's own)",
+	dtype := a.choiceFlag(c, "dtype", "", "type of weights and activations (default: the workload's own)",
 		workload.F32.String(), workload.BF16.String(), workload.I8.String())
+	dtype.also = map[string]string{"i8": workload.I8.String()}
+	f.dtype = &dtype.value
 }
 
 func (f *workloadFlags) load(name string) (*workload.Graph, error) {

@@ -43,7 +43,7 @@ measures bandwidth, read latency and row hits.` + batchHelp,
 	c.Flags().VarP(n, "transactions", "n", "transactions of the pattern")
 	f.n = &n.value
 	c.Flags().BoolVar(&f.json, "json", false, "print the measurement as JSON")
-	batchFlag(c, &f.file, "device,map,pattern,mode,n")
+	a.batchFlag(c, &f.file, "device,map,pattern,mode,n")
 	return c
 }
 
@@ -51,7 +51,10 @@ func (a *app) mem(c *cobra.Command, f *memFlags) error {
 	if err := input(a.mistakes...); err != nil {
 		return err
 	}
-	if f.file != "" {
+	if c.Flags().Changed("batch") {
+		if err := without(c, "batch", "device", "map", "pattern", "mode", "transactions", "json"); err != nil {
+			return err
+		}
 		return a.batch(c.Context(), &batch.DRAM, f.file)
 	}
 	values := map[string]string{"n": strconv.FormatUint(*f.n, 10)}

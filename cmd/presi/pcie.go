@@ -24,6 +24,6 @@ repeats its row.` + batchHelp,
 		}
 		return a.batch(c.Context(), &batch.PCIe, file)
 	})
-	batchFlag(c, &file, "gen,lanes,mps,mrrs,rcb,rcb_chunks,size_B and optionally tags,rtt_ns")
+	a.batchFlag(c, &file, "gen,lanes,mps,mrrs,rcb,rcb_chunks,size_B and optionally tags,rtt_ns")
 	return c
 }

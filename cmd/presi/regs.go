@@ -28,6 +28,6 @@ func (a *app) regsCommand() *cobra.Command {
 		if err := input(a.mistakes...); err != nil {
 			return err
 		}
-		return regsFormats[*format](a.out, abi.Tables)
+		return regsFormats[format.value](a.out, abi.Tables)
 	})
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -46,7 +47,7 @@ Points are timing-only; with functional = true values are computed, too.`,
 		Example: "  presi sweep arrays.toml\n  presi sweep arrays.toml -o results --best 10",
 		Args:    arguments("one sweep file", 1, 1),
 	}, func(c *cobra.Command, args []string) error { return a.sweep(c.Context(), args[0], f) })
-	c.Flags().StringVarP(&f.dir, "output", "o", "", "`DIR` for results (default: the file's name without .toml, then -sweep)")
+	a.pathFlag(c, &f.dir, "output", "o", "`DIR` for results (default: the file's name without .toml, then -sweep)")
 	c.Flags().BoolVar(&f.retry, "retry", false, "run points again that failed")
 	f.workers = a.numberFlag(c, "workers", 0, 0, maxWorkers, "simulations at a time (default: as many as processors)")
 	f.best = a.numberFlag(c, "best", 5, 1, maxBest, "points to print of each workload")
@@ -60,6 +61,9 @@ func (a *app) sweep(ctx context.Context, file string, f *sweepFlags) error {
 	}
 	if f.dir == "" {
 		f.dir = plan.Spec.Name() + "-sweep"
+	}
+	if err := os.MkdirAll(f.dir, 0o777); err != nil {
+		return inputf("-o %s: cannot be the folder of results: %w", f.dir, reason(err))
 	}
 	bar := a.newBar("points")
 	out, err := plan.Run(ctx, sweep.Options{Dir: f.dir, Workers: int(*f.workers), Retry: f.retry,

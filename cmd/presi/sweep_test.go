@@ -95,6 +95,6 @@ func TestSweepFolderIsNamedAfterItsFile(t *testing.T) {
 
 func TestSweepWhoseFolderCannotBe(t *testing.T) {
 	got := sweepIn(t, "testdata/small.toml", "testdata/small.toml")
-	assert.Equal(t, 1, got.code)
-	assert.Contains(t, got.err, "presi: folder of the sweep: ")
+	assert.Equal(t, 2, got.code)
+	assert.Equal(t, "-o testdata/small.toml: cannot be the folder of results: not a directory\n", got.err)
 }

@@ -2,6 +2,7 @@ package mem
 
 import (
 	"fmt"
+	"math"
 	"math/bits"
 	"strconv"
 	"strings"
@@ -26,7 +27,7 @@ func ParsePattern(name string) (Pattern, error) {
 	if digits := base[len(p.shape):]; digits != "" {
 		v, err := strconv.ParseUint(digits, 10, 32)
 		if err != nil || v == 0 {
-			return p, fmt.Errorf("%q is not a pattern: %s is no count", name, digits)
+			return p, fmt.Errorf("%q is not a pattern: %s is no count from 1 to %d", name, digits, uint32(math.MaxUint32))
 		}
 		p.arg = v
 	}
@@ -120,8 +121,11 @@ func ParseMode(name string) (Mode, error) {
 			continue
 		}
 		n, err := strconv.Atoi(digits)
-		if err != nil || n < 1 || prefix == "rate" && n > 1000 {
-			return m, fmt.Errorf("%q is not a mode: %q is no count", name, digits)
+		switch {
+		case err != nil || n < 1:
+			return m, fmt.Errorf("%q is not a mode: %q is no count from 1 on", name, digits)
+		case prefix == "rate" && n > 100:
+			return m, fmt.Errorf("%q is not a mode: rate is 1 to 100 percent of the peak", name)
 		}
 		*v = n
 		return m, nil

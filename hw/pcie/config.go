@@ -90,7 +90,7 @@ func (c *Config) Validate() []error {
 		{powerIn(c.MPS, 128, 4096), "pcie.mps", c.MPS, "a power of two from 128B to 4KiB"},
 		{powerIn(c.MRRS, 128, 4096), "pcie.mrrs", c.MRRS, "a power of two from 128B to 4KiB"},
 		{powerIn(c.RCB, 64, 512), "pcie.rcb", c.RCB, "a power of two from 64B to 512B"},
-		{c.RCB <= c.MPS, "pcie.rcb", c.RCB, "no more than pcie.mps"},
+		{c.RCB <= c.MPS || !powerIn(c.MPS, 128, 4096), "pcie.rcb", c.RCB, "no more than pcie.mps"},
 		{c.Tags.valid(), "pcie.tags", c.Tags, "at least 1 or \"unlimited\": without a tag nothing can be read"},
 		{c.PostedCredits.valid(), "pcie.posted_credits", c.PostedCredits,
 			"at least 1 or \"unlimited\": without a credit nothing can be written"},

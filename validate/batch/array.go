@@ -23,11 +23,11 @@ func Array(base core.ArrayConfig) *Kind {
 				{Name: "M", Optional: true, Doc: "rows of the output, or pixels"},
 				{Name: "K", Optional: true, Doc: "depth of the sums"},
 				{Name: "N", Optional: true, Doc: "columns of the output, or filters"},
-				{Name: "array_h", Optional: true, Doc: "rows of the array"},
-				{Name: "array_w", Optional: true, Doc: "columns of the array"},
+				{Name: "array_h", Optional: base.Rows > 0, Doc: "rows of the array", Advice: "add it, or give a machine with -c"},
+				{Name: "array_w", Optional: base.Cols > 0, Doc: "columns of the array", Advice: "add it, or give a machine with -c"},
 				{Name: "dataflow", Optional: true, Doc: "ws, os or is"},
 				{Name: "overlap", Optional: true, Doc: "double_buffered or scalesim"},
-				{Name: "dtype", Optional: true, Doc: "i8, bf16 or f32; i8 if not given"},
+				{Name: "dtype", Optional: true, Doc: "bf16, int8 or f32; int8 if not given"},
 				{Name: "groups", Optional: true, Doc: "products of M×K by K×N one after another"},
 				{Name: "line", Optional: true, Doc: "rows of M that follow each other without a break: an image's row"},
 			},
@@ -92,17 +92,26 @@ func tooLong(c *core.ArrayConfig, s *core.ArraySpec) bool {
 }
 
 // words is what columns of words want.
-var words = map[string]string{"dataflow": "ws, os or is", "overlap": "double_buffered or scalesim", "dtype": "i8, bf16 or f32"}
+var words = map[string]string{"dataflow": "ws, os or is", "overlap": "double_buffered or scalesim", "dtype": "bf16, int8 or f32"}
 
-var arrayTypes = map[string]abi.DType{"": abi.I8, "i8": abi.I8, "bf16": abi.BF16, "f32": abi.F32}
+// types are the elements' types as batches name them, i8 as many tools do.
+var types = map[string]abi.DType{"int8": abi.I8, "i8": abi.I8, "bf16": abi.BF16, "f32": abi.F32}
 
-// products returns the row's work: one product, or a tile after another.
-func products(r *Row, c *core.ArrayConfig) []core.ArraySpec {
-	t, ok := arrayTypes[r.Text("dtype")]
+// dtype returns the row's type, without if there is none.
+func dtype(r *Row, without abi.DType) abi.DType {
+	if !r.Has("dtype") {
+		return without
+	}
+	t, ok := types[r.Text("dtype")]
 	if !ok {
 		r.Bad("dtype", "%s", words["dtype"])
 	}
-	s := core.ArraySpec{Type: t, Dataflow: c.Dataflow, Groups: r.Or("groups", 1, 1, maxExtent), Line: r.Or("line", 0, 0, maxExtent)}
+	return t
+}
+
+// products returns the row's work: one product, or a tile after another.
+func products(r *Row, c *core.ArrayConfig) []core.ArraySpec {
+	s := core.ArraySpec{Type: dtype(r, abi.I8), Dataflow: c.Dataflow, Groups: r.Or("groups", 1, 1, maxExtent), Line: r.Or("line", 0, 0, maxExtent)}
 	given := r.Has("M") || r.Has("K") || r.Has("N")
 	switch {
 	case r.Has("mapping"):

@@ -106,14 +106,14 @@ func TestBadHeaders(t *testing.T) {
 func TestMisspeltColumns(t *testing.T) {
 	const needed = "gen,lanes,mps,mrrs,rcb,rcb_chunks,size_B"
 	read := func(k *Kind, header string) error {
-		_, err := k.Read("points.csv", strings.NewReader(header+"\n"))
+		_, err := k.Read("points.csv", strings.NewReader(header+"\n1\n"))
 		return err
 	}
 	for name, want := range map[string]string{"tag": "tags", "Tags": "tags", "tgas": "tags", "rtt": "rtt_ns", "rtt_us": "rtt_ns", "rttns": "rtt_ns"} {
 		require.EqualError(t, read(&PCIe, needed+","+name), fmt.Sprintf("points.csv:1: no such column: %q; did you mean %s?", name, want))
 	}
 	require.NoError(t, read(&PCIe, needed+",note,host,tags,tag"), "tags is there: tag is something else")
-	require.EqualError(t, read(Array(BareArray), "M,K,N,dataflw"), `points.csv:1: no such column: "dataflw"; did you mean dataflow?`)
+	require.EqualError(t, read(Array(BareArray), "M,K,N,array_h,array_w,dataflw"), `points.csv:1: no such column: "dataflw"; did you mean dataflow?`)
 
 	files, err := refs.In("")
 	require.NoError(t, err)
@@ -208,7 +208,7 @@ func TestWithoutAHeader(t *testing.T) {
 	for _, test := range []struct {
 		kind    *Kind
 		columns string
-	}{{Gemm(context.Background(), nil), "M,N,K,[dtype]"}, {Array(BareArray), "[M],[K],[N],[array_h],"}, {&PCIe, "gen,lanes,mps"}} {
+	}{{Gemm(context.Background(), nil), "M,N,K,[dtype]"}, {Array(BareArray), "[M],[K],[N],array_h,"}, {&PCIe, "gen,lanes,mps"}} {
 		_, err := test.kind.Read("x.csv", strings.NewReader("64,64,64\n128,128,128\n"))
 		require.ErrorContains(t, err, "x.csv:1: the first line must name the columns: "+test.columns)
 		require.NotContains(t, err.Error(), "\n")

@@ -18,17 +18,13 @@ func Gemm(ctx context.Context, machine *configs.Config) *Kind {
 				{Name: "M", Doc: "rows of the output"},
 				{Name: "N", Doc: "columns of the output"},
 				{Name: "K", Doc: "depth of the sums"},
-				{Name: "dtype", Optional: true, Doc: "bf16, i8 or f32; bf16 if not given"},
+				{Name: "dtype", Optional: true, Doc: "bf16, int8 or f32; bf16 if not given"},
 			},
 			Ignored: []string{"fusion_avg_us", "fusion_min_us", "fusion_std_us", "formula_ws128", "formula_is128"},
 		},
 	}
 	k.Measure = func(r *Row) any {
-		t, ok := gemmTypes[r.Text("dtype")]
-		if !ok {
-			r.Bad("dtype", "%s", words["dtype"])
-		}
-		g := rig.Gemm{M: int(r.Int("M", 1, maxExtent)), N: int(r.Int("N", 1, maxExtent)), K: int(r.Int("K", 1, maxExtent)), Type: t}
+		g := rig.Gemm{M: int(r.Int("M", 1, maxExtent)), N: int(r.Int("N", 1, maxExtent)), K: int(r.Int("K", 1, maxExtent)), Type: dtype(r, abi.BF16)}
 		if r.Err() != nil {
 			return nil
 		}
@@ -38,5 +34,3 @@ func Gemm(ctx context.Context, machine *configs.Config) *Kind {
 	}
 	return k
 }
-
-var gemmTypes = map[string]abi.DType{"": abi.BF16, "i8": abi.I8, "bf16": abi.BF16, "f32": abi.F32}

@@ -30,11 +30,13 @@ var PCIe = Kind{
 	Repeat: true,
 	Measure: func(r *Row) any {
 		l := PCIeLink(r)
+		columns := map[string]string{"pcie.completion_credits": "mrrs"}
+		r.Fault(l.Validate(), columns)
 		if r.Err() != nil {
 			return nil
 		}
 		m, err := l.Measure()
-		r.Fault(err, map[string]string{"pcie.completion_credits": "mrrs"})
+		r.Fault(err, columns)
 		return m
 	},
 }
@@ -48,7 +50,7 @@ func PCIeLink(r *Row) rig.Link {
 	l.MPS, l.MRRS, l.RCB, l.Size = bytes("mps"), bytes("mrrs"), bytes("rcb"), bytes("size_B")
 	l.RCBChunks = r.Int("rcb_chunks", 0, 1) == 1
 	if l.Tags = pcie.Unlimited; r.Has("tags") && r.Text("tags") != pcie.Unlimited.String() {
-		l.Tags = pcie.Limit(r.Int("tags", 1, 1<<16))
+		l.Tags = pcie.Limit(r.Int("tags", 1, 768))
 	}
 	if r.Has("rtt_ns") {
 		const most = 1e5 // what is in flight fits the engine

@@ -19,6 +19,7 @@ type Column struct {
 	Name     string
 	Optional bool
 	Doc      string
+	Advice   string // what to do when it is missing, instead of the list of all
 }
 
 // Header is what a batch may have for columns.
@@ -50,7 +51,11 @@ func (h *Header) Read(file string, r io.Reader) ([]*Row, error) {
 	if err := h.check(file, names); err != nil {
 		return nil, err
 	}
-	return h.rows(file, c, names)
+	rows, err := h.rows(file, c, names)
+	if err == nil && len(rows) == 0 {
+		err = fmt.Errorf("%s: no rows behind the line of column names", file)
+	}
+	return rows, err
 }
 
 func (h *Header) rows(file string, c *csv.Reader, names []string) (rows []*Row, err error) {
@@ -102,7 +107,11 @@ func (h *Header) check(file string, names []string) error {
 		}
 	}
 	for _, c := range h.Columns {
-		if !c.Optional && !slices.Contains(names, c.Name) {
+		switch {
+		case c.Optional || slices.Contains(names, c.Name):
+		case c.Advice != "":
+			bad("column %s is missing; %s", c.Name, c.Advice)
+		default:
 			bad("column %s is missing; want %s", c.Name, h.list())
 		}
 	}

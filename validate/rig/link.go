@@ -53,14 +53,19 @@ func (l Link) Measure() (m LinkRates, err error) {
 	return m, err
 }
 
-// resolve checks the point and sets the latency that makes its round trip.
-func (l Link) resolve() (Link, error) {
+// Validate names everything that is wrong with the point by hw.ConfigFault.
+func (l Link) Validate() error {
 	faults := l.Config.Validate()
 	if l.Size < 1 || l.Size > maxRequest {
 		faults = append(faults, hw.BadConfig("pcie.size_B", int64(l.Size), "1 to %d bytes", int64(maxRequest)))
 	}
-	if len(faults) > 0 {
-		return l, errors.Join(faults...)
+	return errors.Join(faults...)
+}
+
+// resolve checks the point and sets the latency that makes its round trip.
+func (l Link) resolve() (Link, error) {
+	if err := l.Validate(); err != nil {
+		return l, err
 	}
 	if l.RoundTrip == 0 {
 		return l, nil
