@@ -31,6 +31,17 @@ type Bus interface {
 	// the device (coherent). Free it with FreeDMA.
 	AllocDMA(bytes int64) (*DMA, error)
 	FreeDMA(*DMA)
+	// WriteBarrier orders the CPU's stores to coherent memory (dma_wmb): the device
+	// sees those before it before any store or register write behind it. A register
+	// write alone orders nothing, as writel_relaxed: a doorbell can overtake the
+	// entry that it announces.
+	WriteBarrier()
+	// ReadBarrier orders the CPU's loads of coherent memory (dma_rmb): who has seen
+	// one thing that the device wrote sees, behind the barrier, all that the device
+	// wrote before it. Without one a load may be older than the one in front of it.
+	// A register read, as readl, and the start of an interrupt handler, for what the
+	// device wrote before the message, order loads too.
+	ReadBarrier()
 	// AllocPages returns memory that no device sees until MapDMA; payload of
 	// buffer objects. Backing appears as it is touched.
 	AllocPages(bytes int64) (*Pages, error)

@@ -33,6 +33,9 @@ func NewSystem(cfg *configs.Config, pool *kern.Pool, seed uint64, trace bool) *S
 	link := pcie.New(e, "pcie", cfg.PCIe, cfg.Config.Weights())
 	s := &System{Engine: e, Link: link}
 	s.Host = host.New(e, cfg.Host, cfg.IOMMU, link)
+	if cfg.Chaos.Seed != 0 {
+		s.Host.Chaos(cfg.Chaos.Seed)
+	}
 	s.Device = npu.New(e, cfg.Config, link, pool)
 	link.SetFunction(s.Device.Function())
 	s.Class = fw.NewClass(s.Host.Bus())

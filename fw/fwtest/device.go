@@ -100,6 +100,9 @@ func NewDevice(t TB, opts ...Option) *Device {
 	e := sim.New(o.seed)
 	d := &Device{T: t, Engine: e, broken: o.broken, Link: pcie.New(e, "pcie", cfg.PCIe, cfg.Config.Weights())}
 	d.Host = host.New(e, cfg.Host, cfg.IOMMU, d.Link)
+	if cfg.Chaos.Seed != 0 {
+		d.Host.Chaos(cfg.Chaos.Seed)
+	}
 	d.NPU = npu.New(e, cfg.Config, d.Link, o.pool)
 	d.Link.SetFunction(d.NPU.Function())
 	d.Bus = &Recorder{Bus: d.Host.Bus(), registers: d.NPU.Registers()}

@@ -299,7 +299,8 @@ func (d *Device) events() {
 	d.completions(abi.VectorEvents)
 }
 
-// readFaults empties the fault ring into the log.
+// readFaults empties the fault ring into the log. The read of the tail orders the
+// loads of the records.
 func (d *Device) readFaults() {
 	const mask = 1<<faultRingLog2 - 1
 	tail := d.read(regFaultTail)

@@ -134,7 +134,9 @@ func (r *ring) Run(fj *fw.Job) (*fw.Fence, error) {
 	return j.hardware, nil
 }
 
-// push writes a job's entry: first the entry, then the doorbell.
+// push writes a job's entry: first the entry, then the doorbell. The barrier
+// between them covers whatever the CPU has stored for the device before: commands,
+// and the completion ring that start has cleared.
 func (r *ring) push(j *job) {
 	s := abi.Submission{Op: abi.RingRun, Flags: abi.SubmitIRQ, ASID: uint16(j.client.space.asid), Index: r.produced,
 		Seqno: j.hwSeqno, Command: j.command, Bytes: j.length, CoreMask: j.queue.cores, Cookie: j.seqno}
@@ -144,6 +146,7 @@ func (r *ring) push(j *job) {
 	slot := r.produced & (1<<r.log2 - 1)
 	s.Encode(r.sq.Bytes[slot*abi.SubmissionSize:])
 	r.produced++
+	r.d.bus.WriteBarrier()
 	r.d.write(r.bell(bellSQTail), r.produced)
 }
 
@@ -171,15 +174,20 @@ func (r *ring) complete() {
 	}
 }
 
-// reap reads completions by their phase bit and ends their jobs.
+// reap reads completions by their phase bit and ends their jobs. The rest of an
+// entry is read behind the barrier: what was read before may be older than its
+// phase.
 func (r *ring) reap() (some, failed bool) {
 	for {
 		slot := r.consumed & (1<<r.log2 - 1)
+		entry := r.cq.Bytes[slot*abi.CompletionSize:]
 		var c abi.Completion
-		c.Decode(r.cq.Bytes[slot*abi.CompletionSize:])
+		c.Decode(entry)
 		if phase := r.consumed>>r.log2&1 == 0; c.Phase != phase {
 			return some, failed
 		}
+		r.d.bus.ReadBarrier()
+		c.Decode(entry)
 		r.consumed++
 		some = true
 		failed = failed || c.Status != abi.StatusOK

@@ -125,6 +125,7 @@ func (b *Bus) ReadBAR(bar int, off uint64, p []byte) {
 		}
 		off, p = off+uint64(n), p[n:]
 	}
+	b.ReadBarrier()
 }
 
 // pieceOf cuts a BAR access at 4 KiB boundaries, which no TLP crosses.
@@ -146,6 +147,7 @@ func (b *Bus) Write64(bar int, off uint64, v uint64) {
 
 // WriteBAR implements hw.Bus. The caller is busy for the stores alone.
 func (b *Bus) WriteBAR(bar int, off uint64, p []byte) {
+	b.order.drain()
 	for len(p) > 0 {
 		n := pieceOf(off, len(p))
 		b.post(bar, off, p[:n])
@@ -175,6 +177,12 @@ func (h *Host) takeAccess() *access {
 	h.accesses = append(h.accesses, a)
 	return a
 }
+
+// WriteBarrier implements hw.Bus.
+func (b *Bus) WriteBarrier() { b.order.store() }
+
+// ReadBarrier implements hw.Bus.
+func (b *Bus) ReadBarrier() { b.order.load(b.order.written()) }
 
 // SetDMAMask implements hw.Bus: mappings that are made from now on have bus
 // addresses that the device can drive.

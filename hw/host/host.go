@@ -43,6 +43,7 @@ type Host struct {
 	posted       sim.Handler
 	restarted    sim.Handler
 	bus          *Bus
+	order        *order // of coherent memory, in chaos mode; else nil
 }
 
 // New returns a host at the upstream end of a link.

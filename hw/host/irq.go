@@ -13,6 +13,7 @@ type irqs struct {
 	k       kernel
 	vectors []*vector // nil: nobody asked for it
 	dropped int64     // messages that nobody asked for
+	order   *order    // of coherent memory; nil: strict
 }
 
 type vector struct {
@@ -22,6 +23,7 @@ type vector struct {
 	wake    *sim.WaitQueue
 	pending bool
 	ended   bool
+	seen    uint64 // what the device had written when the message came
 }
 
 func (x *irqs) resize(n int) { x.vectors = make([]*vector, n) }
@@ -35,6 +37,7 @@ func (x *irqs) message(v int) {
 	}
 	w := x.vectors[v]
 	w.pending = true
+	w.seen = x.order.written()
 	w.wake.WakeAll()
 }
 
@@ -59,6 +62,7 @@ func (x *irqs) serve(w *vector) {
 			continue
 		}
 		w.pending = false
+		x.order.load(w.seen)
 		x.k.Charge(hw.CostIRQ)
 		if !w.ended {
 			w.handler()

@@ -19,6 +19,8 @@ type memory struct {
 	free  []uint32
 	reads int64
 	wrote int64
+	// written, unless nil, is told of each write that has become visible.
+	written func(addr uint64, n int64)
 }
 
 func newMemory(e *sim.Engine, cfg Config) *memory {
@@ -55,6 +57,9 @@ func (m *memory) serve(i uint64) {
 		m.reads += r.Bytes
 	} else {
 		m.wrote += r.Bytes
+		if m.written != nil {
+			m.written(r.Addr, r.Bytes)
+		}
 	}
 	m.e.Fire(r.Done)
 }

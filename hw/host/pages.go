@@ -122,13 +122,14 @@ func (h *Host) AllocDMA(bytes int64) (*hw.DMA, error) {
 		return nil, err
 	}
 	h.coherent[bus] = p
-	return &hw.DMA{Bytes: b[:bytes], Addr: bus}, nil
+	return &hw.DMA{Bytes: h.order.view(p.Phys, b[:bytes]), Addr: bus}, nil
 }
 
 // FreeDMA implements hw.Bus.
 func (h *Host) FreeDMA(d *hw.DMA) {
 	p := h.coherent[d.Addr]
 	delete(h.coherent, d.Addr)
+	h.order.forget(p.Phys)
 	h.UnmapDMA(p)
 	h.FreePages(p)
 }

@@ -23,13 +23,14 @@ func (c *Config) lasting() {
 // chaos turns chaos mode on: every delay that the rules allow happens. What it
 // puts off is named where that is done: here accesses to device memory (which
 // may pass each other unless they are awaited), in engines the beginning of
-// kernels and copies, in the queues what doorbells bring about, on the link DMA
-// and interrupts. What lies in memory at power-on is noise.
+// kernels and copies, in the device MMU's registers what an invalidation drops, in
+// the queues what doorbells bring about, on the link DMA and interrupts. What lies in memory at power-on is noise.
 func (d *Device) chaos(seed uint64) {
 	if seed == 0 {
 		return
 	}
 	d.engines.chaos = sim.NewStream(seed, "chaos: work")
+	d.trans.chaos = sim.NewStream(seed, "chaos: invalidations")
 	d.late = fault.NewLate(d.e, "late memory", d.dram, sim.NewStream(seed, "chaos: memory"), chaosMemory, false)
 	if link, ok := d.host.(hw.Chaotic); ok {
 		link.Chaos(seed)

@@ -21,7 +21,21 @@ type translation struct {
 	fault sim.Handler
 	hung  bool // a fault: nothing is reported
 	late  sim.Handler
+	chaos *sim.Stream // of how late invalidations begin; nil: at once
+	begin sim.Handler
+	held  []dropping
+	round uint32 // of resets: what was asked for before the last is void
 }
+
+// dropping is an invalidation that chaos mode puts off: the caches keep their entries
+// until then.
+type dropping struct {
+	n, round          uint32
+	asid, addr, bytes uint64
+}
+
+// chaosInvalidate is the longest that chaos mode puts off an invalidation.
+const chaosInvalidate = 20 * sim.Microsecond
 
 // allContexts in INV_ASID means every context.
 const allContexts = 0xffffffff
@@ -35,6 +49,7 @@ func newTranslation(d *Device) *translation {
 		t.r[row.Name] = t.regs.Ref(row.Name)
 	}
 	t.call = d.e.Register("mmu invalidated", func(n uint64) { t.finish(uint32(n)) })
+	t.begin = d.e.Register("late invalidation", t.drop)
 	t.late = d.e.Register("mmu reports again", func(uint64) { t.hung = false; t.report() })
 	t.fault = d.e.Register("mmu fault", func(uint64) { t.faulted() })
 	d.mmu.Faults().OnFault(sim.Call{H: t.fault})
@@ -66,8 +81,21 @@ func (t *translation) invalidate() {
 	if asid >= abi.MaxContexts && asid != allContexts {
 		asid = 0 // nobody's: nothing is cached of it
 	}
-	t.d.mmu.Invalidate(uint16(asid), t.wide("INV_ADDR"), t.wide("INV_SIZE"), asid == allContexts,
-		sim.Call{H: t.call, Arg: uint64(t.asked)})
+	t.held = append(t.held, dropping{t.asked, t.round, asid, t.wide("INV_ADDR"), t.wide("INV_SIZE")})
+	if t.chaos == nil {
+		t.drop(0)
+		return
+	}
+	t.d.e.After(fault.Pick(t.chaos, chaosInvalidate), sim.Call{H: t.begin})
+}
+
+// drop begins the oldest invalidation of those that are held.
+func (t *translation) drop(uint64) {
+	h := t.held[0]
+	t.held = append(t.held[:0], t.held[1:]...)
+	if h.round == t.round {
+		t.d.mmu.Invalidate(uint16(h.asid), h.addr, h.bytes, h.asid == allContexts, sim.Call{H: t.call, Arg: uint64(h.n)})
+	}
 }
 
 // finish reports invalidations in the order in which they were asked for.
@@ -112,5 +140,6 @@ func (t *translation) faulted() {
 func (t *translation) reset() {
 	t.regs.Reset()
 	t.asked, t.done, t.hung = 0, 0, false
+	t.round++
 	clear(t.ended)
 }
