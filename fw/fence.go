@@ -18,6 +18,7 @@ type Fence struct {
 	first  func()
 	calls  []func() // beyond the first
 	wait   hw.WaitQueue
+	points pointList // of timelines that wait for it
 }
 
 // NewFence returns a fence that is not signalled.
@@ -42,17 +43,39 @@ func (f *Fence) Signal(err error) {
 	if f.done {
 		return
 	}
-	f.done, f.err, f.at = true, err, f.kernel.Now()
-	first, calls := f.first, f.calls
-	f.first, f.calls = nil, nil
-	if first != nil {
-		first()
-	}
-	for _, fn := range calls {
-		fn()
-	}
-	if f.wait != nil {
-		f.wait.WakeAll()
+	f.end(err)
+	f.tell()
+}
+
+// end makes the fence signalled; to tell everybody is next.
+func (f *Fence) end(err error) { f.done, f.err, f.at = true, err, f.kernel.Now() }
+
+// tell tells everybody of a fence that is signalled, and of those that end by it:
+// timelines of timelines can be any number deep.
+func (f *Fence) tell() {
+	var ended []*Fence
+	for {
+		for f.points.first != nil {
+			pt := f.points.first
+			f.points.remove(pt)
+			ended = pt.of.advance(ended)
+		}
+		first, calls := f.first, f.calls
+		f.first, f.calls = nil, nil
+		if first != nil {
+			first()
+		}
+		for _, fn := range calls {
+			fn()
+		}
+		if f.wait != nil {
+			f.wait.WakeAll()
+		}
+		n := len(ended)
+		if n == 0 {
+			return
+		}
+		f, ended = ended[n-1], ended[:n-1]
 	}
 }
 

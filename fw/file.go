@@ -79,7 +79,7 @@ func (f *File) release() {
 	if f.Dev.driver.PostClose != nil {
 		f.Dev.driver.PostClose(f)
 	}
-	f.syncobjs.drain(func(*Syncobj) {})
+	f.syncobjs.drain((*Syncobj).put)
 	f.Dev.forget(f)
 	f.Dev.Put()
 }

@@ -13,6 +13,7 @@ type Syncobj struct {
 	kernel   hw.Kernel
 	now      *payload
 	watchers watchers
+	refs     int // handles and descriptors
 }
 
 // payload is what a syncobj holds. A wait keeps the one it has found, as a
@@ -21,14 +22,54 @@ type payload struct {
 	of       *Syncobj
 	fence    *Fence // binary
 	timeline bool
-	points   []point // not reached yet, by value
-	last     uint64  // highest point ever submitted
-	reached  uint64  // everything up to it is signalled
+	points   []*point // not reached yet, by value
+	last     uint64   // highest point ever submitted
+	reached  uint64   // everything up to it is signalled
+	waits    int      // that have found it
+	chains   int      // fences of points that are not signalled
+	failed   []error  // of the points reached while there are such, in order
+	own      point    // the first one's memory
 }
 
+// point is a fence of a payload, linked with the other points of that fence.
 type point struct {
-	value uint64
-	fence *Fence
+	of     *payload
+	value  uint64
+	fence  *Fence
+	all    *Fence // is signalled with the point, if somebody has asked for one
+	failed int    // points that had failed then
+	before *point
+	behind *point
+}
+
+// pointList is the points that wait for a fence, in order.
+type pointList struct{ first, last *point }
+
+func (l *pointList) add(pt *point) {
+	if pt.before = l.last; l.last == nil {
+		l.first = pt
+	} else {
+		l.last.behind = pt
+	}
+	l.last = pt
+}
+
+// remove takes a point out; one that is in no list stays so.
+func (l *pointList) remove(pt *point) {
+	switch {
+	case pt.before != nil:
+		pt.before.behind = pt.behind
+	case l.first == pt:
+		l.first = pt.behind
+	default:
+		return
+	}
+	if pt.behind != nil {
+		pt.behind.before = pt.before
+	} else {
+		l.last = pt.before
+	}
+	pt.before, pt.behind = nil, nil
 }
 
 // watcher is told of changes.
@@ -60,16 +101,38 @@ func NewSyncobj(k hw.Kernel) *Syncobj {
 // one's value, behind it.
 func (s *Syncobj) Attach(value uint64, f *Fence) {
 	if value == 0 {
-		s.now = &payload{of: s, fence: f}
+		p := &payload{of: s, fence: f}
+		p.add(f, 0)
+		s.replace(p)
 	} else {
 		s.now.attach(value, f)
 	}
-	f.OnSignal(s.now.advance)
-	s.changed()
+	if !f.done {
+		s.changed()
+		return
+	}
+	for _, ended := range s.now.advance(nil) {
+		ended.tell()
+	}
 }
 
 // Reset takes everything out.
-func (s *Syncobj) Reset() { s.now = &payload{of: s} }
+func (s *Syncobj) Reset() { s.replace(&payload{of: s}) }
+
+func (s *Syncobj) replace(p *payload) {
+	old := s.now
+	s.now = p
+	old.drop()
+}
+
+// get and put count handles and descriptors: with the last the fences go.
+func (s *Syncobj) get() *Syncobj { s.refs++; return s }
+
+func (s *Syncobj) put() {
+	if s.refs--; s.refs == 0 {
+		s.Reset()
+	}
+}
 
 // Payload returns the timeline's reached point, and the last one submitted.
 func (s *Syncobj) Payload() (reached, submitted uint64) { return s.now.reached, s.now.last }
@@ -88,27 +151,82 @@ func (s *Syncobj) changed() {
 	}
 }
 
-func (p *payload) attach(value uint64, f *Fence) {
-	if p.fence != nil { // the timeline begins behind it
-		p.points = append(p.points, point{0, p.fence})
-		p.fence = nil
+// add makes a point, which waits for its fence.
+func (p *payload) add(f *Fence, value uint64) *point {
+	pt := &p.own
+	if pt.fence != nil {
+		pt = new(point)
 	}
-	p.timeline = true
-	p.last = max(p.last, value)
-	p.points = append(p.points, point{p.last, f})
+	*pt = point{of: p, value: value, fence: f}
+	if !f.done {
+		f.points.add(pt)
+	}
+	return pt
 }
 
-// advance moves the payload over points whose fences, and all before, are signalled.
-func (p *payload) advance() {
-	n := 0
-	for n < len(p.points) && p.points[n].fence.Done() {
-		n++
-		if v := p.points[n-1].value; n == len(p.points) || p.points[n].value > v {
-			p.reached = v
+// attach adds a point. One that is reached with the last needs no place of its
+// own: what is signalled, and the last one's fence once more.
+func (p *payload) attach(value uint64, f *Fence) {
+	if p.fence != nil && !p.fence.done { // the timeline begins behind it
+		p.points = append(p.points, &p.own)
+	}
+	p.fence, p.timeline = nil, true
+	p.last = max(p.last, value)
+	if n := len(p.points); n > 0 {
+		if l := p.points[n-1]; f == l.fence || f == l.all || f.done && f.err == nil {
+			l.value = p.last
+			return
 		}
 	}
-	p.points = append(p.points[:0], p.points[n:]...)
+	p.points = append(p.points, p.add(f, p.last))
+}
+
+// advance moves the payload over points whose fences, and all before, are
+// signalled. It appends the fences that end by it and returns them: the caller
+// tells.
+func (p *payload) advance(ended []*Fence) []*Fence {
+	n := 0
+	for n < len(p.points) && p.points[n].fence.done {
+		pt := p.points[n]
+		p.points[n] = nil
+		if n++; n == len(p.points) || p.points[n].value > pt.value {
+			p.reached = pt.value
+		}
+		if p.chains > 0 && pt.fence.err != nil {
+			p.failed = append(p.failed, pt.fence.err)
+		}
+		if pt.all != nil {
+			var err error
+			if pt.failed < len(p.failed) {
+				err = p.failed[pt.failed]
+			}
+			pt.all.end(err)
+			ended = append(ended, pt.all)
+			if p.chains--; p.chains == 0 {
+				p.failed = nil
+			}
+		}
+	}
+	if left := p.points[n:]; len(left) > n {
+		p.points = left
+	} else { // to the front, so that the memory is used again
+		p.points = append(p.points[:0], left...)
+	}
 	p.of.changed()
+	return ended
+}
+
+// drop forgets the fences of a payload that nobody looks at any more.
+func (p *payload) drop() {
+	if p == p.of.now || p.waits > 0 || p.chains > 0 {
+		return
+	}
+	if p.fence != nil {
+		p.fence.points.remove(&p.own)
+	}
+	for _, pt := range p.points {
+		pt.fence.points.remove(pt)
+	}
 }
 
 // state reports whether a fence was submitted for a point, and whether it is
@@ -135,33 +253,25 @@ func (p *payload) at(value uint64) *Fence {
 	case signalled:
 		return SignaledFence(p.of.kernel)
 	case value == 0:
-		return p.chain(len(p.points) - 1)
+		return p.until(len(p.points) - 1)
 	}
 	// The last of the points with the value that is the first not below it.
 	i := sort.Search(len(p.points), func(i int) bool { return p.points[i].value >= value })
 	for i+1 < len(p.points) && p.points[i+1].value == p.points[i].value {
 		i++
 	}
-	return p.chain(i)
+	return p.until(i)
 }
 
-// chain is signalled when points 0 to i are, with the first of their errors.
-func (p *payload) chain(i int) *Fence {
+// until is signalled when points 0 to i are, with the first of their errors.
+func (p *payload) until(i int) *Fence {
 	if i == 0 {
 		return p.points[0].fence
 	}
-	all := NewFence(p.of.kernel)
-	left := i + 1
-	var err error
-	for _, pt := range p.points[:i+1] {
-		pt.fence.OnSignal(func() {
-			if err == nil {
-				err = pt.fence.Err()
-			}
-			if left--; left == 0 {
-				all.Signal(err)
-			}
-		})
+	pt := p.points[i]
+	if pt.all == nil {
+		pt.all, pt.failed = NewFence(p.of.kernel), len(p.failed)
+		p.chains++
 	}
-	return all
+	return pt.all
 }

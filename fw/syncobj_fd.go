@@ -10,7 +10,10 @@ import (
 type syncobjFD struct{ s *Syncobj }
 
 // Close implements Descriptor.
-func (syncobjFD) Close() error { return nil }
+func (d syncobjFD) Close() error {
+	d.s.put()
+	return nil
+}
 
 func (f *File) syncobjHandle(arg []byte) (abi.SyncobjHandle, error) {
 	a := abi.Load[abi.SyncobjHandle](arg)
@@ -30,15 +33,16 @@ func syncobjHandleToFD(f *File, arg []byte) error {
 	if err != nil {
 		return errnof(missingSyncobj(a.Flags), "syncobj %d", a.Handle)
 	}
-	var d Descriptor = syncobjFD{s}
 	if a.Flags&abi.SyncobjSyncFile != 0 {
 		fence := s.At(a.Point)
 		if fence == nil {
 			return errnof(unix.EINVAL, "syncobj %d holds no fence", a.Handle)
 		}
-		d = &SyncFile{fence}
+		a.FD, err = f.export(&SyncFile{fence})
+	} else if a.FD, err = f.export(syncobjFD{s}); err == nil {
+		s.get()
 	}
-	if a.FD, err = f.export(d); err != nil {
+	if err != nil {
 		return err
 	}
 	abi.Store(arg, &a)
@@ -78,6 +82,7 @@ func syncobjFDToHandle(f *File, arg []byte) error {
 	if a.Handle, err = f.syncobjs.add(d.s); err != nil {
 		return err
 	}
+	d.s.get()
 	abi.Store(arg, &a)
 	return nil
 }
@@ -103,6 +108,7 @@ func syncobjEventfd(f *File, arg []byte) error {
 	w.changed = func() {
 		if done, _ := wait.look(); done {
 			s.watchers.remove(w)
+			wait.end()
 			e.Signal(1)
 		}
 	}

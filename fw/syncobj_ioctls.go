@@ -21,10 +21,13 @@ func syncobjCreate(f *File, arg []byte) error {
 	if a.Flags&abi.SyncobjCreateSignaled != 0 {
 		s.Attach(0, SignaledFence(f.Kernel()))
 	}
-	h, err := f.syncobjs.add(s)
-	a.Handle = h
+	var err error
+	if a.Handle, err = f.syncobjs.add(s); err != nil {
+		return err
+	}
+	s.get()
 	abi.Store(arg, &a)
-	return err
+	return nil
 }
 
 func syncobjDestroy(f *File, arg []byte) error {
@@ -32,9 +35,11 @@ func syncobjDestroy(f *File, arg []byte) error {
 	if a.Flags != 0 {
 		return errnof(unix.EINVAL, "SYNCOBJ_DESTROY pad %#x", a.Flags)
 	}
-	if _, err := f.syncobjs.remove(a.Handle); err != nil {
+	s, err := f.syncobjs.remove(a.Handle)
+	if err != nil {
 		return errnof(unix.EINVAL, "SYNCOBJ_DESTROY of handle %d", a.Handle)
 	}
+	s.put()
 	return nil
 }
 
@@ -109,6 +114,7 @@ func (f *File) waitSyncobjs(handles, points uint64, count, flags uint32, until i
 		return 0, err
 	}
 	w := syncWait{objs: objs, values: values, found: make([]*payload, len(objs)), flags: flags}
+	defer w.end()
 	done, err := w.look()
 	if done || err != nil {
 		return w.first, err
@@ -152,6 +158,7 @@ func (w *syncWait) look() (done bool, err error) {
 		if w.found[i] == nil {
 			if submitted, _ := s.now.state(w.values[i]); submitted {
 				w.found[i] = s.now
+				s.now.waits++
 			} else if w.flags&lenient == 0 {
 				return false, errnof(unix.EINVAL, "nothing is submitted for syncobj %d of the wait", i)
 			} else {
@@ -168,6 +175,17 @@ func (w *syncWait) look() (done bool, err error) {
 		return ready == len(w.objs), nil
 	}
 	return ready > 0, nil
+}
+
+// end lets go of what was found.
+func (w *syncWait) end() {
+	for i, p := range w.found {
+		if p != nil {
+			w.found[i] = nil
+			p.waits--
+			p.drop()
+		}
+	}
 }
 
 func syncobjReset(f *File, arg []byte) error {
