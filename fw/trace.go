@@ -8,7 +8,7 @@ type Tracepoint struct {
 	Name   string // submit, complete, map, unmap, mailbox, reset
 	Client uint64 // id of the file, 0 for none
 	// Args mean what the driver says for the name.
-	Args [3]uint64
+	Args [4]uint64
 }
 
 // OnTrace has fn called at every tracepoint of every device; nil turns them off,
@@ -16,11 +16,12 @@ type Tracepoint struct {
 func (c *Class) OnTrace(fn func(Tracepoint)) { c.trace = fn }
 
 // Trace is a tracepoint.
-func (d *Device) Trace(name string, client *File, a, b, c uint64) {
+func (d *Device) Trace(name string, client *File, args ...uint64) {
 	if d.class.trace == nil {
 		return
 	}
-	t := Tracepoint{At: d.kernel.Now(), Device: d, Name: name, Args: [3]uint64{a, b, c}}
+	t := Tracepoint{At: d.kernel.Now(), Device: d, Name: name}
+	copy(t.Args[:], args)
 	if client != nil {
 		t.Client = client.ID
 	}

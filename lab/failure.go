@@ -3,18 +3,19 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"strings"
 
 	"golang.org/x/sys/unix"
 
+	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/fw/rt"
+	"github.com/presi-sim/presi/hw/abi"
 )
 
 // JobError is a job of the workload that failed; errors.Is finds the errno.
 type JobError struct {
 	Layer string // of the report; empty for the upload of weights and caches
 	Job   uint64 // its number in the queue, from 1
-	Cause string // what the driver said of it
+	Cause string // what the device said of it
 	Errno unix.Errno
 }
 
@@ -30,13 +31,22 @@ func (e *JobError) Error() string {
 // Unwrap returns the errno.
 func (e *JobError) Unwrap() error { return e.Errno }
 
-// heard passes the driver's messages on and keeps those of jobs.
-func (r *run) heard(format string, args ...any) {
-	if r.o.Log != nil {
-		r.o.Log(format, args...)
+// failure is how a job ended on the device.
+type failure struct {
+	status abi.Status
+	offset uint64 // of the command, in bytes
+}
+
+// traced keeps how the program's jobs fail, by the driver's tracepoints.
+func (r *run) traced(t fw.Tracepoint) {
+	if t.Name != "complete" || t.Client == 0 { // a driver's own
+		return
 	}
-	if line := fmt.Sprintf(format, args...); strings.Contains(line, ": job ") {
-		r.messages = append(r.messages, line)
+	if status := abi.Status(t.Args[2]); status != abi.StatusOK {
+		if r.failed == nil {
+			r.failed = map[uint64]failure{}
+		}
+		r.failed[t.Args[1]] = failure{status, t.Args[3]}
 	}
 }
 
@@ -52,22 +62,21 @@ func (r *run) explain(err error) error {
 	if job == nil {
 		return err
 	}
-	e := &JobError{Job: job.Seqno, Errno: job.Errno, Cause: cause(r.messages, job)}
+	e := &JobError{Job: job.Seqno, Errno: job.Errno, Cause: r.cause(job)}
 	if n := job.Seqno; n >= 1 && n <= uint64(len(r.jobs)) && r.jobs[n-1].row >= 0 {
 		e.Layer = r.rows[r.jobs[n-1].row].Name
 	}
 	return e
 }
 
-// cause is what the driver said first of a job, the errno's text if nothing.
-func cause(messages []string, job *rt.JobError) string {
-	for _, line := range messages {
-		if _, said, ok := strings.Cut(line, fmt.Sprintf(": job %d: ", job.Seqno)); ok {
-			return strings.TrimSuffix(said, ": "+job.Errno.Error())
-		}
-		if _, said, ok := strings.Cut(line, fmt.Sprintf(": job %d of ", job.Seqno)); ok && strings.Contains(said, " hangs") {
-			return "hangs: the driver reset its engine"
-		}
+// cause is what the device said of a job, or that it said nothing until the
+// driver's patience ended; else the errno's text.
+func (r *run) cause(job *rt.JobError) string {
+	if f, ok := r.failed[job.Seqno]; ok {
+		return fmt.Sprintf("%s at command offset %d", f.status.Text(), f.offset)
+	}
+	if job.Errno == unix.ETIME {
+		return "hangs: the driver reset its engine"
 	}
 	return job.Errno.Error()
 }

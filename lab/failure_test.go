@@ -3,13 +3,16 @@ package lab
 import (
 	"context"
 	"errors"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
+	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/fw/rt"
+	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/workload"
 )
@@ -38,13 +41,38 @@ func TestFailingJobNamesItsLayer(t *testing.T) {
 
 func TestCauseOfAFailedJob(t *testing.T) {
 	job := &rt.JobError{Seqno: 2, Errno: unix.EIO}
-	messages := []string{"presi 0000:01:00.0: job 22: odd: input/output error", "presi 0000:01:00.0: job 2: even: input/output error"}
-	assert.Equal(t, "even", cause(messages, job))
-	assert.Equal(t, "input/output error", cause(messages[:1], job))
+	r := &run{}
+	assert.Equal(t, "input/output error", r.cause(job), "nobody said anything")
+	r.traced(fw.Tracepoint{Name: "complete", Client: 1, Args: [4]uint64{1, 22, uint64(abi.StatusBadOpcode), 64}})
+	r.traced(fw.Tracepoint{Name: "complete", Args: [4]uint64{1, 2, uint64(abi.StatusBadOpcode), 64}}) // the driver's own job
+	r.traced(fw.Tracepoint{Name: "submit", Client: 1, Args: [4]uint64{1, 2, 512}})
+	assert.Equal(t, "input/output error", r.cause(job))
+	r.traced(fw.Tracepoint{Name: "complete", Client: 1, Args: [4]uint64{1, 2, uint64(abi.StatusBadOpcode), 64}})
+	assert.Equal(t, abi.StatusBadOpcode.Text()+" at command offset 64", r.cause(job))
 	assert.EqualError(t, &JobError{Job: 2, Cause: "even", Errno: unix.EIO}, "upload of weights and caches (job 2): even (EIO)")
 
-	r := &run{}
 	other := errors.New("other")
 	assert.Equal(t, other, r.explain(other), "no job's")
 	assert.NoError(t, r.explain(nil))
+}
+
+// A driver that is not told of completions finds them when its patience ends, says
+// so, and the report has that time.
+func TestLostInterruptsAreToldOf(t *testing.T) {
+	o := options(t, "tiny", "gemm:64x64x64", workload.Options{})
+	o.TimingOnly = true
+	o.Machine.Faults = []fault.Spec{{Kind: "irq-lost", Times: fault.Unlimited}}
+	var told []string
+	o.Log = func(format string, args ...any) { told = append(told, fmt.Sprintf(format, args...)) }
+	r, err := Run(context.Background(), o)
+	require.NoError(t, err)
+	require.NotEmpty(t, told)
+	assert.Contains(t, told[0], "completions that no interrupt told of: one was lost")
+	sum := r.WakeTime
+	for _, l := range r.Layers {
+		sum += l.Time
+	}
+	assert.Equal(t, r.SimTime, sum)
+	assert.Equal(t, "queue", r.BoundBy)
+	assert.Greater(t, r.WakeTime, r.SimTime/2)
 }

@@ -4,22 +4,17 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/presi-sim/presi/fw"
-	"github.com/presi-sim/presi/fw/npudrv"
 	"github.com/presi-sim/presi/fw/rt"
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/workload"
 )
 
 // program is the workload as a program of the device: it knows the runtime and
-// nothing below.
+// nothing below, which is the session's.
 type program struct {
-	arena  fw.Arena
-	driver *npudrv.Device
-	file   *fw.File
-	dev    *rt.Device
-	lib    *rt.Library
-	queue  *rt.Queue
+	dev   *rt.Device
+	lib   *rt.Library
+	queue *rt.Queue
 
 	weights, state regionBuffer // in device memory
 	staging        regionBuffer // in host memory: constants and caches on their way
@@ -65,24 +60,20 @@ func (r *run) program() (err error) {
 			return err
 		}
 	}
-	return p.close()
+	if err := p.free(); err != nil {
+		return err
+	}
+	return r.x.Close()
 }
 
-// open binds driver and runtime.
+// open opens the device.
 func (r *run) open() (err error) {
-	p := &r.p
-	if p.driver, err = r.sys.Probe(r.heard); err != nil {
+	if r.x, err = r.sys.Open(r.o.Log); err != nil {
 		return err
 	}
-	if p.file, err = r.sys.Class.Open(p.driver.Minor, &p.arena); err != nil {
-		return err
-	}
-	if p.dev, err = rt.Open(rt.Local(p.file, &p.arena)); err != nil {
-		return err
-	}
-	p.lib = p.dev.Library(MapperOptions(r.o.Machine, r.sys.Device.DRAM().PeakRate()))
-	p.queue, err = p.dev.NewQueue(rt.Compute, rt.PriorityNormal, 0)
-	return err
+	r.p.dev, r.p.queue = r.x.Device, r.x.Queue
+	r.p.lib = r.p.dev.Library(MapperOptions(r.o.Machine, r.sys.Device.DRAM().PeakRate()))
+	return nil
 }
 
 // submit hands in a job and remembers what it is for.
@@ -179,19 +170,12 @@ func (r *run) transfer(row int, ids []workload.TensorID, in bool) error {
 	return p.queue.Wait(ticket, math.MaxInt64)
 }
 
-// close releases everything, as a program that ends does.
-func (p *program) close() error {
+// free gives the buffers back, as a program that ends does.
+func (p *program) free() error {
 	for _, b := range p.buffers() {
 		if err := b.Close(); err != nil {
 			return err
 		}
 	}
-	if err := p.queue.Close(); err != nil {
-		return err
-	}
-	if err := p.dev.Close(); err != nil {
-		return err
-	}
-	p.driver.Remove()
 	return nil
 }

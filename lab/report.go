@@ -21,6 +21,7 @@ type Report struct {
 
 	SimTime     sim.Time `json:"sim_time_ps"` // all inferences, from the first submission to the last wake-up
 	Cycles      int64    `json:"cycles"`      // the same in cycles of the cores' clock
+	WakeTime    sim.Time `json:"wake_time_ps"` // of it, what is behind the last layer: until the program knows
 	SetupTime   sim.Time `json:"setup_time_ps"`
 	UploadBytes int64    `json:"upload_bytes"` // weights and caches, copied to the device before the first inference
 
@@ -153,7 +154,7 @@ func (r *Report) writeTotals(w io.Writer) error {
 	fmt.Fprintln(tw)
 	row("machine", "%s", r.Machine)
 	row("workload", "%s, %s, batch %d, %d inference(s)", r.Workload, r.DType, r.Batch, r.Inferences)
-	row("time", "%s, %d cycles", duration(r.SimTime), r.Cycles)
+	row("time", "%s, %d cycles, of which %s behind the last layer", duration(r.SimTime), r.Cycles, duration(r.WakeTime))
 	row("setup", "%s, with %s of weights and caches over the link", duration(r.SetupTime), si(float64(r.UploadBytes), "B"))
 	row("rate", "%s of %s peak, array %.1f %% busy with work", si(r.MACRate, "MAC/s"), si(r.PeakRate, "MAC/s"), 100*r.ArrayUtil)
 	row("traffic", "%s, %s of %s memory peak", si(float64(r.Bytes), "B"),

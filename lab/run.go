@@ -100,6 +100,7 @@ type run struct {
 	g   *workload.Graph
 	sys *System
 
+	x      *Session
 	p      program
 	jobs   []jobInfo // by the program's job number − 1
 	rows   []Layer   // of the report; jobs of later inferences add to them
@@ -120,8 +121,8 @@ type run struct {
 	same                *bool
 	verified            *bool
 	failures            []string
-	armed               []armed  // a fault of the machine's each
-	messages            []string // of the driver, those of jobs
+	armed               []armed            // a fault of the machine's each
+	failed              map[uint64]failure // jobs, by their numbers
 }
 
 // jobInfo says what a job is for.
@@ -134,6 +135,7 @@ func newRun(o Options, sys *System) *run {
 	r := &run{o: o, ctx: context.Background(), g: o.Graph, sys: sys}
 	sys.Device.Queues().Observe = r.jobDone
 	sys.Device.Cores().Observer = r
+	sys.Class.OnTrace(r.traced)
 	return r
 }
 
@@ -202,7 +204,7 @@ func (r *run) report() *Report {
 		end = max(r.last, r.start)
 	}
 	rep := &Report{Machine: cfg.Name, Workload: r.g.Name, DType: r.g.DType.String(), Batch: r.g.Batch, Inferences: r.p.inferences,
-		SimTime: end - r.start, SetupTime: r.setup, UploadBytes: r.upload, TimingOnly: r.o.TimingOnly,
+		SimTime: end - r.start, WakeTime: r.head[hw.Queue], SetupTime: r.setup, UploadBytes: r.upload, TimingOnly: r.o.TimingOnly,
 		Verified: r.verified, VerifyFailures: r.failures, Accuracy: r.accuracy, ReferenceAccuracy: r.reference, SameAsReference: r.same}
 	rep.Cycles = clock.Cycles(rep.SimTime)
 	perCycle := float64(cfg.Core.Count) * float64(cfg.Array.Peak())

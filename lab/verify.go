@@ -291,7 +291,7 @@ func (r *run) verify() error {
 		if b.Buffer == nil {
 			continue
 		}
-		at, err := r.p.driver.DeviceAddress(r.p.file, b.Handle)
+		at, err := r.x.driver.DeviceAddress(r.x.file, b.Handle)
 		if err != nil {
 			return err
 		}

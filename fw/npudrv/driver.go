@@ -2,8 +2,8 @@
 // accel framework. It reaches the device through hw.Bus alone, as a driver in C
 // reaches its hardware through the kernel.
 //
-// Its tracepoints, with their arguments: submit and complete (queue, sequence
-// number; bytes or status), map (address, bytes, physical address), unmap
+// Its tracepoints, with their arguments: submit (queue, sequence number,
+// bytes), complete (queue, sequence number, status, offset in the commands), map (address, bytes, physical address), unmap
 // (address, bytes), mailbox (command, status), reset (count, of them limited).
 //
 // Each engine and priority has one hardware ring, fed by a scheduler; queues of

@@ -28,7 +28,9 @@ func (r *ring) TimedOut(fj *fw.Job) (more bool) {
 		return false
 	}
 	defer d.Exit()
-	r.complete() // a lost interrupt is no hang
+	if r.complete() { // a lost interrupt is no hang
+		d.log("presi %s: ring %d: completions that no interrupt told of: one was lost", d.Address, r.index)
+	}
 	if fj.Finished.Done() {
 		return false
 	}

@@ -163,8 +163,9 @@ func (d *Device) completions(vector int) {
 	}
 }
 
-// complete ends the jobs that are completed and tells the queue.
-func (r *ring) complete() {
+// complete ends the jobs that are completed, tells the queue, and says whether
+// there were any.
+func (r *ring) complete() (some bool) {
 	some, failed := r.reap()
 	if some {
 		r.d.write(r.bell(bellCQHead), r.consumed)
@@ -172,6 +173,7 @@ func (r *ring) complete() {
 	if failed {
 		r.d.write(r.reg(regQCtrl), ctrlEnable|ctrlResume)
 	}
+	return some
 }
 
 // reap reads completions by their phase bit and ends their jobs. The rest of an
@@ -203,7 +205,7 @@ func (r *ring) end(c *abi.Completion) {
 		}
 		r.flying = append(r.flying[:i], r.flying[i+1:]...)
 		j.client.busy[r.engine] += c.BusyNS
-		r.d.Trace("complete", j.client.file, uint64(j.queue.number), j.seqno, uint64(c.Status))
+		r.d.Trace("complete", j.client.file, uint64(j.queue.number), j.seqno, uint64(c.Status), uint64(c.Offset)*16)
 		if c.Status == abi.StatusOK {
 			j.hardware.Signal(nil)
 			return

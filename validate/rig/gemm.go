@@ -6,7 +6,6 @@ import (
 	"math"
 
 	"github.com/presi-sim/presi/configs"
-	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/fw/rt"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/core"
@@ -70,35 +69,22 @@ func (w *watch) Launched(o *core.Observation) {
 
 // program is the user's program.
 func (g Gemm) program(sys *lab.System, cfg *configs.Config, w *watch) error {
-	driver, err := sys.Probe(nil)
+	x, err := sys.Open(nil)
 	if err != nil {
 		return err
 	}
-	var arena fw.Arena
-	file, err := sys.Class.Open(driver.Minor, &arena)
-	if err != nil {
-		return err
-	}
-	dev, err := rt.Open(rt.Local(file, &arena))
-	if err != nil {
-		return err
-	}
-	lib := dev.Library(lab.MapperOptions(cfg, sys.Device.DRAM().PeakRate()))
-	queue, err := dev.NewQueue(rt.Compute, rt.PriorityNormal, 0)
-	if err != nil {
-		return err
-	}
-	job, err := g.job(cfg, dev, lib, queue)
+	lib := x.Device.Library(lab.MapperOptions(cfg, sys.Device.DRAM().PeakRate()))
+	job, err := g.job(cfg, x.Device, lib, x.Queue)
 	if err != nil {
 		return err
 	}
 	for range 2 {
 		*w = watch{}
-		ticket, err := queue.Submit(job)
+		ticket, err := x.Queue.Submit(job)
 		if err != nil {
 			return err
 		}
-		if err := queue.Wait(ticket, math.MaxInt64); err != nil {
+		if err := x.Queue.Wait(ticket, math.MaxInt64); err != nil {
 			return err
 		}
 	}
