@@ -105,8 +105,8 @@ func (r *run) lower() error {
 func (r *run) plan() {
 	p := &r.p
 	p.inferences = 1
-	if r.g.Dataset != "" {
-		p.images = datasetSize(r.g.Dataset)
+	if r.g.Dataset != nil {
+		p.images = r.g.Dataset.Len()
 		p.inferences = (p.images + r.g.Batch - 1) / r.g.Batch
 	}
 	r.rows = append(r.rows, Layer{Name: "inputs", Op: "copy", Shape: tensors(len(r.perInference()))})

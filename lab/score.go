@@ -1,23 +1,10 @@
 package lab
 
 import (
+	"slices"
+
 	"github.com/presi-sim/presi/workload"
-	"github.com/presi-sim/presi/workload/digits"
 )
-
-// datasetSize returns how many images of a data set are held out for tests.
-func datasetSize(string) int { return digits.Test().Len() }
-
-// datasetBatch returns n test images from first on; behind the last one they
-// begin again.
-func datasetBatch(_ string, first, n int) []float32 {
-	test := digits.Test()
-	var out []float32
-	for i := range n {
-		out = append(out, test.Image((first+i)%test.Len())...)
-	}
-	return out
-}
 
 // score compares classes on the device with labels and with the reference.
 type score struct {
@@ -30,7 +17,7 @@ func newScore(r *run) *score { return &score{r: r} }
 // add reads the logits of inference n, which are in host memory by now.
 func (s *score) add(n int) {
 	r := s.r
-	if r.g.Dataset == "" || r.o.TimingOnly {
+	if r.g.Dataset == nil || r.o.TimingOnly {
 		return
 	}
 	t := r.g.Tensor(r.g.Outputs[0])
@@ -55,11 +42,8 @@ func (s *score) finish() {
 	if s.classes == nil {
 		return
 	}
-	labels, want := digits.Test().Labels, digits.Reference()
-	mine, reference := digits.Accuracy(s.classes, labels), digits.Accuracy(want, labels)
-	same := len(want) == len(s.classes)
-	for i := range s.classes {
-		same = same && s.classes[i] == want[i]
-	}
+	d := s.r.g.Dataset
+	mine, reference := d.Accuracy(s.classes), d.Accuracy(d.Reference)
+	same := slices.Equal(s.classes, d.Reference)
 	s.r.accuracy, s.r.reference, s.r.same = &mine, &reference, &same
 }

@@ -227,8 +227,8 @@ func (r *run) writeInputs(n int) error {
 		if !r.wanted(&t) {
 			continue
 		}
-		if r.g.Dataset != "" && t.Role == workload.Input {
-			t.Values = datasetBatch(r.g.Dataset, n*r.g.Batch, r.g.Batch)
+		if d := r.g.Dataset; d != nil && t.Role == workload.Input {
+			t.Values = d.Batch(n*r.g.Batch, r.g.Batch)
 		}
 		if err := r.fill(t, r.staged(id)); err != nil {
 			return err

@@ -19,7 +19,7 @@ const datasetBatch = 36
 func LoadWorkload(name string, dtype workload.DType, batch int) (*workload.Graph, error) {
 	g, err := workload.Load(name, workload.Options{Batch: batch, DType: dtype})
 	err = meant(err)
-	if err != nil || batch != 0 || g.Dataset == "" {
+	if err != nil || batch != 0 || g.Dataset == nil {
 		return g, err
 	}
 	return workload.Load(name, workload.Options{Batch: datasetBatch, DType: dtype})

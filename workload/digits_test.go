@@ -52,7 +52,12 @@ func (m *machine) classes(id TensorID) []int {
 func TestDigitsGraphCarriesItsData(t *testing.T) {
 	g := mustLoad(t, "digits", Options{Batch: 400})
 	assert.Equal(t, BF16, g.DType)
-	assert.Equal(t, "digits", g.Dataset)
+	require.NotNil(t, g.Dataset)
+	assert.Equal(t, "digits", g.Dataset.Name)
+	assert.Equal(t, 360, g.Dataset.Len())
+	assert.Equal(t, append(append([]float32{}, digits.Test().Image(359)...), digits.Test().Image(0)...), g.Dataset.Batch(359, 2))
+	assert.Equal(t, 1.0, g.Dataset.Accuracy(g.Dataset.Labels))
+	assert.Equal(t, digits.Accuracy(digits.Reference(), digits.Labels()), g.Dataset.Accuracy(g.Dataset.Reference))
 	for _, x := range g.Tensors {
 		assert.Equal(t, x.Role.HostFilled(), x.Values != nil, x.Name)
 	}

@@ -82,7 +82,13 @@ func (r *fileReader) network(root table, batch int, vars map[string]int) {
 	r.only(top, root, "name", "title", "source", "dtype", "dataset", "outputs", "tensors", "set", "template", "block")
 	g := r.b.g
 	g.Name, g.Title, g.Source = r.must(top, "name"), r.must(top, "title"), r.must(top, "source")
-	g.Dataset = top.text("dataset", "")
+	if name := top.text("dataset", ""); name != "" {
+		if known, ok := datasets[name]; ok {
+			g.Dataset = known()
+		} else {
+			top.errorf("dataset", "%q is unknown; want \"digits\"", name)
+		}
+	}
 	if own := top.dtype("dtype", BF16); g.DType == DefaultDType {
 		g.DType = own
 	}

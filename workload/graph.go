@@ -90,7 +90,7 @@ type Graph struct {
 	Ops     []Op
 	Inputs  []TensorID // what the host fills for each run: Input, Index and Cache tensors
 	Outputs []TensorID // what the host reads
-	Dataset string     // data set with labels behind the input; empty if there is none
+	Dataset *Dataset   // behind the input; nil if there is none
 }
 
 // Tensor gives the tensor with an id.
