@@ -19,8 +19,8 @@ type Report struct {
 	Batch      int    `json:"batch"`
 	Inferences int    `json:"inferences"` // of a batch each, one after another
 
-	SimTime     sim.Time `json:"sim_time_ps"` // all inferences, from the first submission to the last wake-up
-	Cycles      int64    `json:"cycles"`      // the same in cycles of the cores' clock
+	SimTime     sim.Time `json:"sim_time_ps"`  // all inferences, from the first submission to the last wake-up
+	Cycles      int64    `json:"cycles"`       // the same in cycles of the cores' clock
 	WakeTime    sim.Time `json:"wake_time_ps"` // of it, what is behind the last layer: until the program knows
 	SetupTime   sim.Time `json:"setup_time_ps"`
 	UploadBytes int64    `json:"upload_bytes"` // weights and caches, copied to the device before the first inference
