@@ -31,10 +31,10 @@ type WindowRate struct {
 	IOTLBHitRate float64 `json:"iotlb_hit_rate"`
 }
 
-// Requests in flight: copies at once, each of some rows, a request a row.
 const (
-	windowCopies = 32
-	windowRows   = 8
+	// windowFlight is the requests in flight: copies of one request each. Copies of
+	// several would start the next when their last has ended, and wait in step.
+	windowFlight = 256
 	// windowReads is the requests of a point, of which the second half counts.
 	windowReads = 16384
 )
@@ -70,7 +70,7 @@ type windowBench struct {
 	host   *host.Host
 	engine *dma.Engine
 	at     uint64 // the buffer's bus address
-	copies [windowCopies]hw.Copy
+	copies [windowFlight]hw.Copy
 	done   sim.Handler
 	random *sim.Stream
 	issued int64 // requests
@@ -82,17 +82,17 @@ type windowBench struct {
 }
 
 func newWindowBench(w Window) (*windowBench, error) {
-	if w.Size < 1 || w.Buffer < windowRows*w.Size || w.Buffer&(w.Buffer-1) != 0 || w.Size&(w.Size-1) != 0 {
-		return nil, fmt.Errorf("a window of %v for reads of %v: want powers of two, the window at least %d reads", w.Buffer, w.Size, windowRows)
+	if w.Size < 1 || w.Buffer < w.Size || w.Buffer&(w.Buffer-1) != 0 || w.Size&(w.Size-1) != 0 {
+		return nil, fmt.Errorf("a window of %v for reads of %v: want powers of two, the window at least a read", w.Buffer, w.Size)
 	}
 	b := &windowBench{w: w, e: sim.New(0)}
-	link := pcie.New(b.e, "pcie", w.Machine.PCIe, slices.Repeat([]int{1}, windowCopies))
+	link := pcie.New(b.e, "pcie", w.Machine.PCIe, slices.Repeat([]int{1}, windowFlight))
 	b.host = host.New(b.e, w.Machine.Host, w.Machine.IOMMU, link)
 	if err := b.mapBuffer(); err != nil {
 		return nil, err
 	}
 	passes := newPasses(b.e, link, b.seen)
-	b.engine = dma.New(b.e, dma.Config{Channels: windowCopies, Outstanding: windowRows, Chunk: max(w.Size, 64)}, passes, 0)
+	b.engine = dma.New(b.e, dma.Config{Channels: windowFlight, Outstanding: 1, Chunk: max(w.Size, 64)}, passes, 0)
 	b.done = b.e.Register("window", b.copied)
 	b.random = b.e.Stream("window")
 	return b, nil
@@ -121,18 +121,15 @@ func (b *windowBench) mapBuffer() error {
 	return nil
 }
 
-// next issues a copy of rows that are spread over the window evenly, from a
-// random place on.
+// next issues a read of a random place.
 func (b *windowBench) next(i uint64) {
 	if b.issued >= windowReads {
 		return
 	}
-	b.issued += windowRows
-	step := int64(b.w.Buffer) / windowRows
-	first := b.random.Intn(step/int64(b.w.Size)) * int64(b.w.Size)
+	b.issued++
+	at := b.random.Intn(int64(b.w.Buffer/b.w.Size)) * int64(b.w.Size)
 	c := &b.copies[i]
-	*c = hw.Copy{Src: hostSide | b.at + uint64(first), RowBytes: int64(b.w.Size), Counts: [2]int64{windowRows, 1},
-		SrcStride: [2]int64{step}, DstStride: [2]int64{4096}, Done: c.Done}
+	*c = hw.Copy{Src: hostSide | b.at + uint64(at), RowBytes: int64(b.w.Size), Counts: [2]int64{1, 1}, Done: c.Done}
 	b.engine.Copy(c)
 }
 
@@ -148,7 +145,7 @@ func (b *windowBench) copied(i uint64) {
 // seen is told of each read that the link has ended. Those between the half and
 // the last that others still run beside count.
 func (b *windowBench) seen(_ hw.Op, took sim.Time) {
-	const last = windowReads - windowCopies*windowRows
+	const last = windowReads - windowFlight
 	b.ended++
 	if b.ended > windowReads/2 && b.ended <= last {
 		b.counted++
