@@ -109,11 +109,11 @@ func (c *Class) NewDevice(driver *Driver, address string) (*Device, error) {
 
 // Manage has fn called when the device is released: after the last file is
 // closed, in reverse order (drmm_add_action). For what files still use.
-func (d *Device) Manage(name string, fn func()) { d.managed.add(name, fn) }
+func (d *Device) Manage(fn func()) { d.managed.add(fn) }
 
 // ManageBound has fn called by Unbind, in reverse order (devm_add_action). For
 // what belongs to the hardware: interrupts, DMA memory, bus mastering.
-func (d *Device) ManageBound(name string, fn func()) { d.bound.add(name, fn) }
+func (d *Device) ManageBound(fn func()) { d.bound.add(fn) }
 
 // Unbind ends the driver's hold on the hardware. Nobody is inside a section.
 func (d *Device) Unbind() { d.bound.release() }
@@ -134,9 +134,6 @@ func (d *Device) Register() error {
 
 // Node is the path of the device's node.
 func (d *Device) Node() string { return fmt.Sprintf("/dev/accel/accel%d", d.Minor) }
-
-// Kernel returns the services of the system.
-func (d *Device) Kernel() hw.Kernel { return d.kernel }
 
 // Unplug makes the device unreachable: opens, ioctls and mmap give ENODEV,
 // mappings EIO, and it returns when nobody is inside a section any more.

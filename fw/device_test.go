@@ -82,8 +82,8 @@ func TestManagedActions(t *testing.T) {
 		d, err := s.class.NewDevice(&toy.Driver, "")
 		require.NoError(t, err)
 		for _, name := range []string{"first", "second"} {
-			d.Manage(name, func() { toy.note("managed " + name) })
-			d.ManageBound(name, func() { toy.note("bound " + name) })
+			d.Manage(func() { toy.note("managed " + name) })
+			d.ManageBound(func() { toy.note("bound " + name) })
 		}
 		require.NoError(t, d.Register())
 		f, _ := s.file(d)

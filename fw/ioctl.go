@@ -1,6 +1,8 @@
 package fw
 
 import (
+	"fmt"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/presi-sim/presi/hw"
@@ -38,7 +40,7 @@ func (f *File) Ioctl(request uint32, arg uint64) error {
 	in := 0
 	if request>>30&abi.IoctlWrite != 0 {
 		if err := f.user.CopyIn(arg, buf[:size]); err != nil {
-			return err
+			return fmt.Errorf("%s: %w", entry.Name, err)
 		}
 		in = size
 	}
@@ -48,7 +50,7 @@ func (f *File) Ioctl(request uint32, arg uint64) error {
 	d.PowerPut()
 	if request>>30&abi.IoctlRead != 0 {
 		if fault := f.user.CopyOut(arg, buf[:size]); fault != nil {
-			return fault
+			return fmt.Errorf("%s: %w", entry.Name, fault)
 		}
 	}
 	return err

@@ -2,21 +2,14 @@ package fw
 
 // managed is a stack of release actions (drmm_add_action): they run in reverse
 // order when the last user is gone.
-type managed struct {
-	actions []action
-}
+type managed struct{ actions []func() }
 
-type action struct {
-	name string
-	fn   func()
-}
-
-func (m *managed) add(name string, fn func()) { m.actions = append(m.actions, action{name, fn}) }
+func (m *managed) add(fn func()) { m.actions = append(m.actions, fn) }
 
 func (m *managed) release() {
 	for len(m.actions) > 0 {
 		last := m.actions[len(m.actions)-1]
 		m.actions = m.actions[:len(m.actions)-1]
-		last.fn()
+		last()
 	}
 }

@@ -99,9 +99,6 @@ func (j *Job) DependOn(f *Fence) {
 	}
 }
 
-// Entity returns the job's stream.
-func (j *Job) Entity() *Entity { return j.entity }
-
 // Push arms the job: from here on it ends, whatever happens.
 func (j *Job) Push() {
 	e := j.entity
@@ -122,9 +119,6 @@ func (j *Job) Push() {
 
 // Pending returns how many jobs of the entity have not ended.
 func (e *Entity) Pending() int { return e.pending }
-
-// Queued returns how many jobs wait for their turn.
-func (e *Entity) Queued() int { return len(e.queue) }
 
 // Kill ends all queued jobs with err, and every later one; jobs on hardware go
 // on.

@@ -35,7 +35,7 @@ func release(o *fw.Object) {
 // startScheduler makes the queue of copies. The card does one at a time.
 func (d *Device) startScheduler() error {
 	d.copies = fw.NewScheduler(d.bus, "edu-copies", 1, d)
-	d.ManageBound("scheduler", func() { d.copies.End(unix.ENODEV) })
+	d.ManageBound(func() { d.copies.End(unix.ENODEV) })
 	return nil
 }
 

@@ -64,7 +64,7 @@ func (d *Device) enable() error {
 		return fmt.Errorf("device %08x is not %04x:%04x: %w", id, vendorID, deviceID, unix.ENODEV)
 	}
 	d.bus.ConfigWrite(pciCommand, 2, commandMemory|commandMaster)
-	d.ManageBound("bus mastering", func() { d.bus.ConfigWrite(pciCommand, 2, 0) })
+	d.ManageBound(func() { d.bus.ConfigWrite(pciCommand, 2, 0) })
 	if err := d.bus.SetDMAMask(dmaBits); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.EIO)
 	}

@@ -11,7 +11,7 @@ func (d *Device) requestInterrupt() error {
 	if _, err := d.bus.AllocVectors(1, 1); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.ENOSPC)
 	}
-	d.ManageBound("interrupt", d.bus.FreeVectors)
+	d.ManageBound(d.bus.FreeVectors)
 	if err := d.bus.RequestIRQ(0, "edu", d.interrupt); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.EIO)
 	}

@@ -254,8 +254,8 @@ func s06Managed(c *Case) {
 	var trail []string
 	note := func(s string) func() { return func() { trail = append(trail, s) } }
 	for _, s := range []string{"a", "b", "c"} {
-		d.Manage(s, note(s))
-		d.ManageBound(s, note("bound "+s))
+		d.Manage(note(s))
+		d.ManageBound(note("bound " + s))
 	}
 	require.NoError(c, d.Register())
 	f, err := class.Open(0, &fw.Arena{})

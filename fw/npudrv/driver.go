@@ -133,7 +133,7 @@ func (d *Device) enable() error {
 		return fmt.Errorf("device %08x is not %04x:%04x: %w", id, abi.VendorID, abi.DeviceID, unix.ENODEV)
 	}
 	d.bus.ConfigWrite(pciCommand, 2, commandMemory|commandMaster)
-	d.ManageBound("bus mastering", func() { d.bus.ConfigWrite(pciCommand, 2, 0) })
+	d.ManageBound(func() { d.bus.ConfigWrite(pciCommand, 2, 0) })
 	if err := d.bus.SetDMAMask(dmaBits); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.EIO)
 	}
@@ -259,7 +259,7 @@ func (d *Device) initFaults() error {
 		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
 	}
 	d.faults = ring
-	d.ManageBound("fault ring", func() { d.bus.FreeDMA(ring) })
+	d.ManageBound(func() { d.bus.FreeDMA(ring) })
 	d.programMMU()
 	return nil
 }
@@ -270,8 +270,8 @@ func (d *Device) initInterrupts() error {
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, unix.ENOSPC)
 	}
-	d.ManageBound("interrupts", d.bus.FreeVectors)
-	d.ManageBound("interrupt mask", func() { d.write(regMask, 0) })
+	d.ManageBound(d.bus.FreeVectors)
+	d.ManageBound(func() { d.write(regMask, 0) })
 	if err := d.bus.RequestIRQ(abi.VectorEvents, "presi-events", d.events); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.EIO)
 	}

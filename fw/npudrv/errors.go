@@ -16,7 +16,7 @@ func (d *Device) handleErrors() error {
 		ResetPrepare: func() { d.freeze("a function-level reset") }, ResetDone: func() { d.slotReset() },
 		Corrected: func() { d.recoveries.corrected++ },
 	})
-	d.ManageBound("error handlers", func() { d.bus.SetErrorHandlers(nil) })
+	d.ManageBound(func() { d.bus.SetErrorHandlers(nil) })
 	return nil
 }
 

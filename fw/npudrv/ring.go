@@ -59,18 +59,18 @@ func (r *ring) init() (err error) {
 	if r.sq, err = d.bus.AllocDMA(abi.SubmissionSize << r.log2); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
 	}
-	d.ManageBound("submission ring", func() { d.bus.FreeDMA(r.sq) })
+	d.ManageBound(func() { d.bus.FreeDMA(r.sq) })
 	if r.cq, err = d.bus.AllocDMA(abi.CompletionSize << r.log2); err != nil {
 		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
 	}
-	d.ManageBound("completion ring", func() { d.bus.FreeDMA(r.cq) })
+	d.ManageBound(func() { d.bus.FreeDMA(r.cq) })
 	r.vector = 1 + int(r.index)
 	if r.vector >= d.vectors {
 		r.vector = max(0, d.vectors-1)
 	}
 	r.sched = fw.NewScheduler(d.bus, fmt.Sprintf("presi-ring%d", r.index), min(ringCredits, 1<<r.log2), r)
 	r.start()
-	d.ManageBound("ring", r.stop)
+	d.ManageBound(r.stop)
 	return nil
 }
 

@@ -36,7 +36,7 @@ func (d *Device) initScrubber() error {
 		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
 	}
 	x.cmd = cmd
-	d.ManageBound("scrubber", func() { d.bus.FreeDMA(cmd) })
+	d.ManageBound(func() { d.bus.FreeDMA(cmd) })
 	return nil
 }
 

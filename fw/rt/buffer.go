@@ -9,7 +9,6 @@ import (
 // Buffer is a buffer object: memory that the device reaches at Addr.
 type Buffer struct {
 	Handle uint32
-	Flags  uint32
 	Addr   uint64 // in the device's view of this program, constant
 	Size   int64  // bytes, whole pages
 
@@ -24,7 +23,7 @@ func (d *Device) NewBuffer(size int64, flags uint32) (*Buffer, error) {
 	if err := call(d.node, "BO_CREATE", abi.NrBOCreate, &a); err != nil {
 		return nil, fmt.Errorf("%w (%d bytes, flags %#x)", err, size, flags)
 	}
-	return &Buffer{Handle: a.Handle, Flags: flags, Addr: a.DeviceAddr, Size: int64(a.Size), dev: d}, nil
+	return &Buffer{Handle: a.Handle, Addr: a.DeviceAddr, Size: int64(a.Size), dev: d}, nil
 }
 
 // Info asks where the buffer is now.
