@@ -10,7 +10,6 @@ import (
 type channel struct {
 	d        *Engine
 	index    int
-	source   hw.Source
 	start    sim.Handler
 	slots    []slot
 	free     []int
@@ -34,7 +33,7 @@ type slot struct {
 }
 
 func (ch *channel) init(d *Engine, index int, source hw.Source, start, read, write sim.Handler) {
-	*ch = channel{d: d, index: index, source: source, start: start,
+	*ch = channel{d: d, index: index, start: start,
 		slots: make([]slot, d.cfg.Outstanding), free: make([]int, 0, d.cfg.Outstanding)}
 	data := make([]byte, int64(d.cfg.Chunk)*int64(d.cfg.Outstanding))
 	for i := range ch.slots {

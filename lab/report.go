@@ -47,8 +47,7 @@ type Report struct {
 	HostSeconds float64 `json:"host_seconds"`
 	Interrupted bool    `json:"interrupted,omitempty"`
 
-	Config     map[string]any `json:"config"` // resolved, quantities with their units
-	TimingOnly bool           `json:"-"`
+	Config map[string]any `json:"config"` // resolved, quantities with their units
 }
 
 // FaultCount is what became of a configured fault.

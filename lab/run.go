@@ -204,7 +204,7 @@ func (r *run) report() *Report {
 		end = max(r.last, r.start)
 	}
 	rep := &Report{Machine: cfg.Name, Workload: r.g.Name, DType: r.g.DType.String(), Batch: r.g.Batch, Inferences: r.p.inferences,
-		SimTime: end - r.start, WakeTime: r.head[hw.Queue], SetupTime: r.setup, UploadBytes: r.upload, TimingOnly: r.o.TimingOnly,
+		SimTime: end - r.start, WakeTime: r.head[hw.Queue], SetupTime: r.setup, UploadBytes: r.upload,
 		Verified: r.verified, VerifyFailures: r.failures, Accuracy: r.accuracy, ReferenceAccuracy: r.reference, SameAsReference: r.same}
 	rep.Cycles = clock.Cycles(rep.SimTime)
 	perCycle := float64(cfg.Core.Count) * float64(cfg.Array.Peak())

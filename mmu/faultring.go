@@ -37,9 +37,6 @@ func (f *FaultRing) Configure(base uint64, log2Entries uint, enable bool) {
 // OnFault sets the call fired at each record written, and when one is lost.
 func (f *FaultRing) OnFault(c sim.Call) { f.notify = c }
 
-// Head returns the index of the next record software reads.
-func (f *FaultRing) Head() uint32 { return f.ring.head }
-
 // SetHead gives slots back to the device.
 func (f *FaultRing) SetHead(head uint32) { f.ring.head = head & f.ring.mask() }
 

@@ -91,14 +91,13 @@ func (m *IOMMU) OnMessage(fn func(Message)) { m.send = fn }
 // IOMMUPort is the way of one device through the IOMMU.
 type IOMMUPort struct {
 	lane *lane
-	m    *IOMMU
 }
 
 // NewPort adds a port for a device id (24 bits; for PCIe segment, bus, device,
 // function). Translated pieces go to down, in PCIe's order: writes in the order
 // in which they came, and reads behind the writes that came before them.
 func (m *IOMMU) NewPort(deviceID uint32, down hw.Target) *IOMMUPort {
-	p := &IOMMUPort{lane: m.split.newLane(down), m: m}
+	p := &IOMMUPort{lane: m.split.newLane(down)}
 	p.lane.device, p.lane.strict = deviceID&0xffffff, true
 	m.ports = append(m.ports, p)
 	return p

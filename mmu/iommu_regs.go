@@ -48,9 +48,8 @@ const (
 	capVersion = 0x10 // 1.0
 )
 
-// Interrupt generation of capabilities.IGS.
+// Interrupt generation of capabilities.IGS; 0 is messages alone.
 const (
-	igsMSI  = 0
 	igsWSI  = 1
 	igsBoth = 2
 )

@@ -122,6 +122,3 @@ func (l *Link) Pending(source int) int { return l.sources[source].queue.Len() }
 
 // Stats returns the counters; the slice in it is the link's own.
 func (l *Link) Stats() LinkStats { return l.stats }
-
-// Config returns the configuration.
-func (l *Link) Config() LinkConfig { return l.c }

@@ -91,7 +91,7 @@ const (
 	MailNop     = 0
 	MailVersion = 1 // RET0: firmware version
 	MailSensors = 2 // RET0: temperature in m°C, RET1: power in mW, RET2: core clock in kHz
-	MailPower   = 3 // ARG0: 0 run, 1 retain, 2 off
+	MailPower   = 3 // ARG0: 0 run, 1 retain, 2 off; an announcement that changes nothing
 	MailTime    = 4 // RET0, RET1: device time in ns, low and high
 )
 

@@ -303,9 +303,6 @@ func (x *Complex) Progress() (n int64) {
 	return n
 }
 
-// Cores returns how many cores there are.
-func (x *Complex) Cores() int { return len(x.cores) }
-
 // Total returns the counts of all cores since power-on.
 func (x *Complex) Total() (n Counts) {
 	for i := range x.cores {

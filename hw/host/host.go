@@ -10,7 +10,6 @@ import (
 
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/alloc"
-	"github.com/presi-sim/presi/hw/mem"
 	"github.com/presi-sim/presi/hw/pcie"
 	"github.com/presi-sim/presi/mmu"
 	"github.com/presi-sim/presi/sim"
@@ -68,9 +67,6 @@ func New(e *sim.Engine, cfg Config, iommu mmu.IOMMUConfig, link *pcie.Link) *Hos
 
 // Bus returns the driver's view.
 func (h *Host) Bus() *Bus { return h.bus }
-
-// Memory is the zero-time back door to host memory, by physical address.
-func (h *Host) Memory() *mem.Store { return h.memory.store }
 
 // LimitVectors makes AllocVectors find at most n interrupt vectors.
 func (h *Host) LimitVectors(n int) { h.vectorLimit = n }

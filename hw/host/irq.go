@@ -12,7 +12,6 @@ import (
 type irqs struct {
 	k       kernel
 	vectors []*vector // nil: nobody asked for it
-	dropped int64     // messages that nobody asked for
 	order   *order    // of coherent memory; nil: strict
 }
 
@@ -32,7 +31,6 @@ func (x *irqs) resize(n int) { x.vectors = make([]*vector, n) }
 // dropped, as an interrupt controller with the vector masked would.
 func (x *irqs) message(v int) {
 	if v < 0 || v >= len(x.vectors) || x.vectors[v] == nil {
-		x.dropped++
 		return
 	}
 	w := x.vectors[v]

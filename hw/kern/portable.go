@@ -20,9 +20,6 @@ var portable = backend{
 	},
 }
 
-// Backend names the instruction set in use: "avx512", "avx2" or "portable".
-func Backend() string { return active.name }
-
 func kernelF32Portable(groups int, a, b []uint32, c []byte, ldc int) {
 	var acc [4][4]float32
 	for i := range acc {

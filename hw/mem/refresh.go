@@ -12,7 +12,7 @@ type refresher struct {
 }
 
 const (
-	refreshOff = iota
+	_ = iota // off
 	refreshRanks
 	refreshBanks
 )

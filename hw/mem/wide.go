@@ -11,7 +11,6 @@ const maxWide = 128
 // row commands are hidden behind the stripe before.
 type stripe struct {
 	y     uint64 // its first transaction, and n of them
-	tick  int64  // when it entered the buffer
 	ready int64  // its first column, as far as the rows go; once open
 	tail  int64  // its last column, likewise
 	mask  uint64 // banks
@@ -171,7 +170,7 @@ func (c *channel) enterWide(kind int, i int32, t int64) {
 		return
 	}
 	c.used[kind] += int32(m)
-	s := stripe{y: y, tick: t, n: int32(m), piece: i}
+	s := stripe{y: y, n: int32(m), piece: i}
 	c.spread(&s)
 	c.wide.win[kind] = append(c.wide.win[kind], s)
 }

@@ -69,7 +69,6 @@ type Controller struct {
 	since        sim.Time // dead
 	ready        bool
 	command      uint32
-	power        uint32
 	stats        Stats
 }
 
@@ -106,7 +105,7 @@ func (c *Controller) Stats() Stats { return c.stats }
 // Reset turns the controller off, as at power-on.
 func (c *Controller) Reset() {
 	c.generation++
-	c.ready, c.power, c.dead = false, 0, false
+	c.ready, c.dead = false, false
 	c.regs.Reset()
 	c.regs.Set(c.regs.Ref("HEARTBEAT_US"), 0, uint64(c.cfg.Heartbeat/sim.Microsecond))
 }
@@ -204,13 +203,12 @@ func (c *Controller) sensors() uint64 {
 	return c.reply(temperature, power, uint32(c.parts.CoreHz/1000))
 }
 
-// setPower takes the power state that the driver announces.
+// setPower takes the power state that the driver announces. Nothing follows from
+// it: the device's power goes by the function's state and by what it does.
 func (c *Controller) setPower() uint64 {
-	state := c.regs.Get(c.arg, 0)
-	if state > 2 {
+	if c.regs.Get(c.arg, 0) > 2 {
 		return abi.MailRefused
 	}
-	c.power = uint32(state)
 	return abi.MailDone
 }
 

@@ -68,7 +68,9 @@ func New(e *sim.Engine, cfg Config, host hw.Host, pool *kern.Pool) *Device {
 	src := cfg.sources()
 	d.store = mem.NewStore(cfg.DRAM.Size)
 	d.dram = mem.New(e, "dram", cfg.DRAM, d.store)
-	d.function = pcie.NewFunction(e, "function", pcie.DefaultFunction(cfg.PCIe, 1+cfg.Queue.Count),
+	id := pcie.DefaultFunction(cfg.PCIe, 1+cfg.Queue.Count)
+	id.Vendor, id.Device, id.Class, id.Revision = abi.VendorID, abi.DeviceID, abi.ClassCode, abi.HWVersion
+	d.function = pcie.NewFunction(e, "function", id,
 		pcie.FunctionParts{Host: host, Faults: d.faults, Reset: d.functionReset})
 	d.trusted.init(e)
 	route := hw.TargetFunc(d.route)
@@ -142,9 +144,6 @@ func (d *Device) Cores() *core.Complex { return d.cores }
 
 // DRAM returns device memory's controller.
 func (d *Device) DRAM() *mem.DRAM { return d.dram }
-
-// DMA returns the copy engines.
-func (d *Device) DMA() *dma.Engine { return d.dma }
 
 // Registers returns BAR0 for dumps.
 func (d *Device) Registers() *reg.Space { return &d.bar0 }

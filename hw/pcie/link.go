@@ -175,9 +175,6 @@ func (l *Link) SetFunction(fn hw.Function) {
 // Config returns the configuration.
 func (l *Link) Config() Config { return l.c }
 
-// Peak returns the payload rates of bulk DMA at best.
-func (l *Link) Peak() Peak { return l.c.Peak() }
-
 // Function returns what is behind the link, nil if nothing is.
 func (l *Link) Function() hw.Function { return l.fn }
 

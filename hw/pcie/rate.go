@@ -115,20 +115,3 @@ func (c *Config) chunk() int64 {
 	}
 	return int64(c.MPS)
 }
-
-// Peak is the payload that a direction's traffic can carry at best.
-type Peak struct {
-	Write, Read sim.Rate // device to host and host to device
-}
-
-// Peak returns the payload rates of bulk DMA: aligned, without limits of tags
-// and credits.
-func (c *Config) Peak() Peak {
-	w, rate := c.wire(), int64(c.TLPRate())
-	payload := func(n, wire int64) sim.Rate { return sim.Rate(rate / wire * n) }
-	size := max(int64(c.MRRS), int64(c.MPS))
-	writeWire := size + w.write*pieces(0, size, int64(c.MPS))
-	readUp := w.read * pieces(0, size, int64(c.MRRS))
-	readDown := size + w.completion*pieces(0, size, c.chunk())
-	return Peak{Write: payload(size, writeWire), Read: payload(size, max(readUp, readDown))}
-}

@@ -35,10 +35,7 @@ const (
 	controlReset      = 1 << 15 // DevCtl: initiate FLR
 	statusPending     = 1 << 5  // DevSta: transactions pending
 	statusSignalled   = 1 << 14 // Status: signalled system error
-	devStaCorrected   = 1 << 0
-	devStaNonFatal    = 1 << 1
-	devStaFatal       = 1 << 2
-	devStaUnsupported = 1 << 3
+	devStaUnsupported = 1 << 3  // DevSta; the bits below are those of error messages
 )
 
 // Errors that the function can detect (section 7.8.4), all bits of a mask.

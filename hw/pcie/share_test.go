@@ -263,18 +263,35 @@ func TestLimitText(t *testing.T) {
 	}
 }
 
-// Peak is what the saturated link reaches.
+// peak is the payload that a direction's traffic can carry at best.
+type peak struct {
+	write, read sim.Rate // device to host and host to device
+}
+
+// peak returns the payload rates of bulk DMA: aligned, without limits of tags
+// and credits.
+func (c *Config) peak() peak {
+	w, rate := c.wire(), int64(c.TLPRate())
+	payload := func(n, wire int64) sim.Rate { return sim.Rate(rate / wire * n) }
+	size := max(int64(c.MRRS), int64(c.MPS))
+	writeWire := size + w.write*pieces(0, size, int64(c.MPS))
+	readUp := w.read * pieces(0, size, int64(c.MRRS))
+	readDown := size + w.completion*pieces(0, size, c.chunk())
+	return peak{write: payload(size, writeWire), read: payload(size, max(readUp, readDown))}
+}
+
+// The arithmetic of the wire is what the saturated link reaches.
 func TestPeak(t *testing.T) {
 	for _, gen := range []int{1, 3, 6} {
 		c := DefaultConfig()
 		c.Generation, c.Tags = gen, Unlimited
-		p := c.Peak()
+		p := c.peak()
 		write, err := newSaturator(c, 65536, []hw.Op{hw.Write}).run()
 		require.NoError(t, err)
 		read, err := newSaturator(c, 65536, []hw.Op{hw.Read}).run()
 		require.NoError(t, err)
-		assert.InEpsilon(t, float64(p.Write)*8e-9, write, 0.001)
-		assert.InEpsilon(t, float64(p.Read)*8e-9, read, 0.001)
+		assert.InEpsilon(t, float64(p.write)*8e-9, write, 0.001)
+		assert.InEpsilon(t, float64(p.read)*8e-9, read, 0.001)
 	}
 }
 
