@@ -95,7 +95,7 @@ func sources(t *testing.T) (out []source) {
 		if err != nil {
 			return err
 		}
-		if d.IsDir() && file != "." && (strings.HasPrefix(d.Name(), ".") || d.Name() == "testdata" || d.Name() == "gen") {
+		if d.IsDir() && file != "." && strings.HasPrefix(d.Name(), ".") {
 			return fs.SkipDir
 		}
 		if !strings.HasSuffix(file, ".go") || strings.HasSuffix(file, "_test.go") {

@@ -24,11 +24,15 @@ const (
 	entryBytes     = 16
 )
 
-// capability returns the offset of a capability, 0 if there is none.
-func (b *Bus) capability(id uint32) int {
-	at := int(b.ConfigRead(capPointer, 1))
+// capability returns the offset of a capability, 0 if there is none. Each step
+// is an access.
+func (b *Bus) capability(id uint32) int { return findCapability(b.ConfigRead, id) }
+
+// findCapability walks the list of capabilities by a way to read them.
+func findCapability(read func(off, size int) uint32, id uint32) int {
+	at := int(read(capPointer, 1))
 	for hops := 0; at >= 0x40 && hops < 48; hops++ {
-		head := b.ConfigRead(at, 2)
+		head := read(at, 2)
 		if head&0xff == id {
 			return at
 		}

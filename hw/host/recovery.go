@@ -38,7 +38,10 @@ func (b *Bus) ErrorRecovery() RecoveryStats { return b.aer.stats }
 func (b *Bus) SetErrorHandlers(h *hw.ErrorHandlers) {
 	b.aer.handlers = h
 	fn := b.link.Function()
-	at := find(fn, capExpress)
+	if fn == nil {
+		return
+	}
+	at := findCapability(fn.ConfigRead, capExpress)
 	if at == 0 {
 		return
 	}
@@ -47,22 +50,6 @@ func (b *Bus) SetErrorHandlers(h *hw.ErrorHandlers) {
 		control |= devCtlReports
 	}
 	fn.ConfigWrite(at+devCtl, 2, control)
-}
-
-// find is Bus.capability without the time that accesses take.
-func find(fn hw.Function, id uint32) int {
-	if fn == nil {
-		return 0
-	}
-	at := int(fn.ConfigRead(capPointer, 1))
-	for hops := 0; at >= 0x40 && hops < 48; hops++ {
-		head := fn.ConfigRead(at, 2)
-		if head&0xff == id {
-			return at
-		}
-		at = int(head >> 8)
-	}
-	return 0
 }
 
 // arrived takes an error message. One thread serves them; of those that come
