@@ -56,8 +56,8 @@ type Unpluggable interface {
 	Up()
 }
 
-// Chaotic is a Host that can delay DMA and interrupts as far as the rules of
-// ordering let it. Chaos mode leaves those alone without it.
+// Chaotic is a Host, or what stands behind one, that can delay as far as the rules
+// of ordering let it. Chaos mode leaves others alone.
 type Chaotic interface {
 	// Chaos turns the delays on, with streams of a seed.
 	Chaos(seed uint64)
