@@ -24,10 +24,13 @@ type Driver struct {
 	Major, Minor, Patch int32
 	Features            uint32
 	// Open makes the driver's state of a file and PostClose releases it, also
-	// when the device is gone; the file's handles are gone by then. An Open that
-	// fails leaves nothing behind.
+	// when the device is gone; the file's handles are gone by then. When Open fails
+	// the handles that it has made go, without PostClose.
 	Open      func(f *File) error
 	PostClose func(f *File)
+	// OpenObject is told when a file gets its first handle of an object, by import
+	// say: the file's program reaches the memory from now on. May be nil.
+	OpenObject func(f *File, o *Object)
 	// CloseObject is told when a file's last handle of an object goes; jobs may
 	// still use it. May be nil.
 	CloseObject func(f *File, o *Object)

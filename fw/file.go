@@ -49,6 +49,8 @@ func (d *Device) open(user UserMemory, flags OpenFlags) (*File, error) {
 	f := &File{Dev: d, ID: d.class.clients, Privileged: flags&OpenUnprivileged == 0, user: user, handles: map[*Object]int{}}
 	if d.driver.Open != nil {
 		if err := d.driver.Open(f); err != nil {
+			f.closed = true
+			f.drain()
 			return nil, err
 		}
 	}
@@ -75,13 +77,18 @@ func (f *File) Close() error {
 func (f *File) Closed() bool { return f.closed }
 
 func (f *File) release() {
-	f.objects.drain(f.closeHandle)
+	f.drain()
 	if f.Dev.driver.PostClose != nil {
 		f.Dev.driver.PostClose(f)
 	}
-	f.syncobjs.drain((*Syncobj).put)
 	f.Dev.forget(f)
 	f.Dev.Put()
+}
+
+// drain lets all handles go.
+func (f *File) drain() {
+	f.objects.drain(f.closeHandle)
+	f.syncobjs.drain((*Syncobj).put)
 }
 
 // begin and end bracket a call on the file.

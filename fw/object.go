@@ -70,6 +70,9 @@ func (f *File) CreateHandle(o *Object) (uint32, error) {
 	}
 	if f.handles[o]++; f.handles[o] == 1 {
 		o.files++
+		if fn := f.Dev.driver.OpenObject; fn != nil {
+			fn(f, o)
+		}
 	}
 	return h, nil
 }

@@ -225,27 +225,73 @@ func s05ContextsRunOut(c *Case) {
 	c.healthy()
 }
 
+// An Open that fails late: with a buffer, a handle of it, and a syncobj that
+// holds a fence.
 func s05DriverFailsOpen(c *Case) {
 	class := fw.NewClass(c.Dev.Bus)
 	var fail error
-	closed, driver := 0, toy(fw.FeatureAccel)
-	driver.Open = func(*fw.File) error { return fail }
+	closed, released, handles := 0, 0, 0
+	driver := toy(fw.FeatureAccel | fw.FeatureGEM | fw.FeatureSyncobj)
+	arena := &fw.Arena{}
+	var last *fw.File
+	var sync *fw.Syncobj
+	driver.OpenObject = func(*fw.File, *fw.Object) { handles++ }
+	driver.CloseObject = func(*fw.File, *fw.Object) { handles-- }
 	driver.PostClose = func(*fw.File) { closed++ }
+	driver.Open = func(f *fw.File) error {
+		last = f
+		o := f.Dev.NewObject(4096, counted{&released})
+		_, err := f.CreateHandle(o)
+		o.Put()
+		require.NoError(c, err)
+		arg := make([]byte, abi.SizeOf[abi.SyncobjCreate]())
+		require.NoError(c, f.Ioctl(abi.RequestOf[abi.SyncobjCreate](abi.NrSyncobjCreate), arena.Map(arg)))
+		sync, err = f.Syncobj(abi.Load[abi.SyncobjCreate](arg).Handle)
+		require.NoError(c, err)
+		sync.Attach(0, fw.NewFence(c.Dev.Bus))
+		return fail
+	}
 	d, err := class.NewDevice(driver, "0000:09:00.0")
 	require.NoError(c, err)
+	managed := false
+	d.Manage("device", func() { managed = true })
 	require.NoError(c, d.Register())
-	f, err := class.Open(0, &fw.Arena{})
+	f, err := class.Open(0, arena)
 	require.NoError(c, err)
 	fail = unix.ENOSPC
-	_, err = class.Open(0, &fw.Arena{})
+	_, err = class.Open(0, arena)
 	c.is(err, unix.ENOSPC)
 	assert.Len(c, d.Files(), 1)
 	assert.Zero(c, closed, "PostClose belongs to an Open that succeeded")
+	assert.Equal(c, 1, released, "the buffer of the open that failed")
+	assert.Equal(c, 1, handles)
+	_, err = last.Object(1)
+	c.is(err, unix.ENOENT)
+	_, err = last.Syncobj(1)
+	c.is(err, unix.ENOENT)
+	assert.Nil(c, sync.At(0), "the syncobj lets go of its fence")
+	c.is(last.Ioctl(abi.RequestOf[abi.VersionInfo](abi.NrVersion), 0), unix.EBADF)
 	fail = nil
-	g, err := class.Open(0, &fw.Arena{})
+	g, err := class.Open(0, arena)
 	require.NoError(c, err)
 	assert.Greater(c, g.ID, f.ID)
+	require.NoError(c, f.Close())
+	require.NoError(c, g.Close())
+	d.Unplug()
+	d.Put()
+	assert.Equal(c, 3, released)
+	assert.Zero(c, handles)
+	assert.True(c, managed, "nothing holds the device any more")
 }
+
+// counted counts the buffers that are released.
+type counted struct{ released *int }
+
+// Release implements fw.ObjectFuncs.
+func (x counted) Release(*fw.Object) { *x.released++ }
+
+// Mapping implements fw.ObjectFuncs.
+func (x counted) Mapping(*fw.Object) (fw.Mapping, error) { return nil, unix.EINVAL }
 
 func s06Managed(c *Case) {
 	class := fw.NewClass(c.Dev.Bus)

@@ -20,7 +20,7 @@ type bo struct {
 	pages   *hw.Pages // for a buffer in host memory, by wish or by eviction
 	evicted bool      // the device itself has copied it there
 	used    uint64    // when a job last named it, in jobs
-	owner   uint64    // the client that made it; 0 when others have seen it
+	owner   uint64    // the client that made it; 0 when others have had a handle
 }
 
 // maxBO bounds one buffer.

@@ -100,9 +100,6 @@ func (c *client) view(o *fw.Object) (*view, error) {
 		return v, nil
 	}
 	b := o.Private.(*bo)
-	if b.owner != c.file.ID {
-		b.owner = 0
-	}
 	va, err := c.space.mapNew(b.phys(), b.size, b.permissions())
 	if err != nil {
 		return nil, err
@@ -122,6 +119,14 @@ func (c *client) firstView(o *fw.Object) (*view, error) {
 	}
 	defer c.d.Exit()
 	return c.view(o)
+}
+
+// openObject is a program's first handle of a buffer. What another than its maker
+// can write is cleared before anybody gets the memory, the maker too.
+func openObject(f *fw.File, o *fw.Object) {
+	if b := o.Private.(*bo); b.owner != f.ID {
+		b.owner = 0
+	}
 }
 
 // closeObject is the end of the last handle: jobs that run keep the mapping. A

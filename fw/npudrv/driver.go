@@ -74,7 +74,7 @@ const (
 var driver = &fw.Driver{
 	Name: "presi", Desc: "presi accelerator", Date: "20261122", Major: 1,
 	Features: fw.FeatureAccel | fw.FeatureGEM | fw.FeatureSyncobj,
-	Open:     open, PostClose: postClose, CloseObject: closeObject, FDInfo: fdInfo,
+	Open:     open, PostClose: postClose, OpenObject: openObject, CloseObject: closeObject, FDInfo: fdInfo,
 }
 
 func init() { driver.Ioctls = ioctls }

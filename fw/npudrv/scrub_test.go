@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/fw"
@@ -54,4 +55,41 @@ func TestFreshMemoryIsNotCleared(t *testing.T) {
 		}
 		assert.Less(t, p.Telemetry().MemWriteByte-before, uint64(1<<20), "page tables alone")
 	})
+}
+
+// What an importer has written is not there when the exporter gets the memory
+// again, however the importer reached it.
+func TestImporterLeavesNothingToTheExporter(t *testing.T) {
+	for name, informed := range map[string]bool{"with BO_INFO": true, "with an offset that the exporter told": false} {
+		t.Run(name, func(t *testing.T) {
+			d := fwtest.NewDevice(t)
+			d.Run(func() {
+				const n = 64 << 10
+				a := d.Open()
+				b := d.OpenIn(a.Memory)
+				buf := a.NewBuffer(n, abi.BODevice)
+				info := abi.BOInfo{Handle: buf.Handle}
+				fwtest.Must(a, abi.NrBOInfo, &info)
+				out := abi.PrimeHandle{Handle: buf.Handle, Flags: unix.O_RDWR}
+				fwtest.Must(a, abi.NrPrimeHandleToFD, &out)
+				in := abi.PrimeHandle{FD: out.FD}
+				fwtest.Must(b, abi.NrPrimeFDToHandle, &in)
+				require.NoError(t, a.Memory.CloseFD(out.FD))
+				buf.Close()
+				if informed {
+					fwtest.Must(b, abi.NrBOInfo, &abi.BOInfo{Handle: in.Handle})
+				}
+				v, err := b.File.Mmap(info.MmapOffset, n)
+				require.NoError(t, err)
+				_, err = v.WriteAt([]byte("secret"), 100)
+				require.NoError(t, err)
+				v.Unmap()
+				fwtest.Must(b, abi.NrGemClose, &abi.GemClose{Handle: in.Handle})
+				d.Bus.Sleep(1e6)
+				for range 3 {
+					assert.NotEqual(t, "secret", string(a.NewBuffer(n, abi.BODevice).Read(100, 6)))
+				}
+			})
+		})
+	}
 }
