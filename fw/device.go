@@ -62,6 +62,8 @@ type Class struct {
 	dumps     int
 	listeners []func(Uevent)
 	trace     func(Tracepoint)
+	calls     []*call
+	spare     []*call
 }
 
 // Numbers of the character device.
@@ -139,12 +141,13 @@ func (d *Device) Register() error {
 func (d *Device) Node() string { return fmt.Sprintf("/dev/accel/accel%d", d.Minor) }
 
 // Unplug makes the device unreachable: opens, ioctls and mmap give ENODEV,
-// mappings EIO, and it returns when nobody is inside a section any more.
+// mappings EIO, ioctls end that wait for what programs decide, and it returns when nobody is inside a section any more.
 func (d *Device) Unplug() {
 	if d.unplugged {
 		return
 	}
 	d.unplugged = true
+	d.class.wake(func(x *call) bool { return x.file.Dev == d })
 	for d.inside > 0 {
 		d.quiet.Wait("sections of " + d.driver.Name + " to end")
 	}

@@ -60,13 +60,14 @@ func (d *Device) open(user UserMemory, flags OpenFlags) (*File, error) {
 }
 
 // Close closes the descriptor. Handles, syncobjs and the driver's state go with
-// it, or with the end of the last ioctl that is under way. It works on a device
-// that is gone.
+// it, or with the end of the last ioctl that is under way: those that wait for
+// what programs decide end. It works on a device that is gone.
 func (f *File) Close() error {
 	if f.closed {
 		return unix.EBADF
 	}
 	f.closed = true
+	f.Dev.class.wake(func(x *call) bool { return x.file == f })
 	if f.calls == 0 {
 		f.release()
 	}

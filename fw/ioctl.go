@@ -22,6 +22,8 @@ func (f *File) Ioctl(request uint32, arg uint64) error {
 	}
 	defer f.end()
 	d := f.Dev
+	x := d.class.enter(f)
+	defer d.class.leave(x)
 	d.kernel.Charge(hw.CostIoctl)
 	d.awaitSystem()
 	if d.unplugged {

@@ -2,6 +2,7 @@ package fw
 
 import (
 	"fmt"
+	"math"
 
 	"golang.org/x/sys/unix"
 
@@ -143,11 +144,14 @@ func (e *Entity) Flush() {
 	}
 }
 
-// AwaitRoom waits until fewer than n jobs are pending.
-func (e *Entity) AwaitRoom(n int) {
+// AwaitRoom waits, in an ioctl of a file, until fewer than n jobs are pending.
+func (e *Entity) AwaitRoom(f *File, n int) error {
 	for e.pending >= n {
-		e.changed.Wait("room for another job")
+		if err := f.Wait(e.changed, "room for another job", math.MaxInt64); err != nil && e.pending >= n {
+			return err
+		}
 	}
+	return nil
 }
 
 // Close removes an entity that has nothing pending.

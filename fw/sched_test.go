@@ -218,7 +218,8 @@ func TestAwaitRoom(t *testing.T) {
 			push(e, fmt.Sprint(i))
 		}
 		assert.Equal(t, 5, e.Pending())
-		e.AwaitRoom(3)
+		f, _ := s.file(s.plug(&newToy().Driver))
+		require.NoError(t, e.AwaitRoom(f, 3))
 		assert.Equal(t, 2, e.Pending())
 		assert.EqualValues(t, 300, s.k.Now())
 	})

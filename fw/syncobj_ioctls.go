@@ -2,6 +2,7 @@ package fw
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -132,9 +133,9 @@ func (f *File) waitSyncobjs(handles, points uint64, count, flags uint32, until i
 		}
 	}()
 	for !done {
-		inTime := q.WaitUntil("fences of syncobjs", until)
-		if done, _ = w.look(); !done && !inTime {
-			return 0, unix.ETIME
+		err := f.wait(q, "fences of syncobjs", until, w.submitted())
+		if done, _ = w.look(); !done && err != nil {
+			return 0, err
 		}
 	}
 	k.Charge(hw.CostWake)
@@ -176,6 +177,10 @@ func (w *syncWait) look() (done bool, err error) {
 	}
 	return ready > 0, nil
 }
+
+// submitted reports whether there is a fence for everything: those end, also when
+// the device goes.
+func (w *syncWait) submitted() bool { return !slices.Contains(w.found, nil) }
 
 // end lets go of what was found.
 func (w *syncWait) end() {
@@ -293,8 +298,8 @@ func (f *File) awaitSubmit(s *Syncobj, value uint64) error {
 		if submitted, _ := s.now.state(value); submitted {
 			return nil
 		}
-		if !q.WaitUntil("a fence to be submitted", until) {
-			return unix.ETIME
+		if err := f.Wait(q, "a fence to be submitted", until); err != nil {
+			return err
 		}
 	}
 }

@@ -78,6 +78,8 @@ type Kernel interface {
 	Sleep(ns int64)
 	// Charge spends CPU time of the driver, as the configuration states it.
 	Charge(c Cost)
+	// Self returns the calling thread.
+	Self() Thread
 	// Spawn starts a kernel thread. A daemon may wait for ever.
 	Spawn(name string, daemon bool, fn func())
 	NewMutex() Mutex
@@ -85,6 +87,9 @@ type Kernel interface {
 	// Timer calls fn in its own thread after ns unless stopped before.
 	Timer(name string, ns int64, fn func()) (stop func() bool)
 }
+
+// Thread tells who calls: a comparable value, nil for nobody.
+type Thread any
 
 // Mutex is a lock that yields.
 type Mutex interface {

@@ -56,7 +56,10 @@ func copyBytes(f *fw.File, arg []byte) error {
 	}
 	f.Kernel().Charge(hw.CostSubmit)
 	deviceOf(f).Trace("copy", f, t.from, t.to, t.left)
-	c.copies.AwaitRoom(maxPending)
+	if err := c.copies.AwaitRoom(f, maxPending); err != nil {
+		t.put()
+		return err
+	}
 	j := c.copies.NewJob()
 	j.Private, j.TimeoutNS = t, lookNS
 	j.DependOn(in)

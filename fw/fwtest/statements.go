@@ -41,7 +41,10 @@ var Statements = []Statement{
 		{"S11_FailedLookUps", UAPI, s11LookUps},
 		{"S11_DeviceMemoryIsFull", UAPI, s11Full},
 		{"S11_RefusedCallChangesNothing", UAPI, s11Unchanged},
-		{"S11_LostDeviceIsEIO", HostSide, s11Wedged}}},
+		{"S11_LostDeviceIsEIO", HostSide, s11Wedged},
+		{"S11_InterruptedWaitIsRestarted", UAPI, s11Interrupted},
+		{"S11_InterruptedSubmitArmsNothing", UAPI, s11InterruptedSubmit},
+		{"S11_UnplugAndCloseEndWaits", WhiteBox, s11WaitsEnd}}},
 	{12, "GET_UNIQUE and GET_MAGIC give an error", []Test{
 		{"S12_UniqueAndMagic", WhiteBox, s12Unique}}},
 	{13, "handles are non-zero and per file; GEM_CLOSE drops the handle only", []Test{

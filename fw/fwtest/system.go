@@ -8,6 +8,7 @@ import (
 	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/hw/kern"
+	"github.com/presi-sim/presi/sim"
 )
 
 // System is a computer with one accelerator and its driver, as the portable tests
@@ -35,6 +36,8 @@ type System interface {
 	Sleep(ns int64)
 	// Spawn starts a thread; the result waits for its end.
 	Spawn(fn func()) (join func())
+	// Thread is Spawn of a thread that gets signals.
+	Thread(fn func()) Thread
 
 	// Unbind takes the driver away from the device (sysfs remove), Bind gives it
 	// back (rescan).
@@ -51,6 +54,14 @@ type System interface {
 type Armed interface {
 	Struck() int
 	Disarm()
+}
+
+// Thread is a thread of a test.
+type Thread interface {
+	// Join waits for its end.
+	Join()
+	// Signal sends it a signal that it handles, without restart of calls.
+	Signal()
 }
 
 // InProcess returns an Opener of simulated computers with the reference driver.
@@ -116,6 +127,19 @@ func (s *inProcess) StoreSys(name, text string) error {
 }
 
 func (s *inProcess) Spawn(fn func()) func() { return s.Go("thread of the test", fn).Join }
+
+func (s *inProcess) Thread(fn func()) Thread {
+	return thread{s.Go("thread of the test", fn), s.Class}
+}
+
+// thread is a process that gets signals.
+type thread struct {
+	*sim.Proc
+	class *fw.Class
+}
+
+// Signal implements Thread.
+func (t thread) Signal() { t.class.Signal(t.Proc) }
 
 func (s *inProcess) Inject(f fault.Spec) (Armed, error) { return s.NPU.Inject(f) }
 

@@ -144,7 +144,9 @@ func submit(f *fw.File, arg []byte) error {
 		if a.Flags&abi.SubmitNonblock != 0 {
 			return unix.EAGAIN
 		}
-		q.entity.AwaitRoom(maxPending)
+		if err := q.entity.AwaitRoom(f, maxPending); err != nil {
+			return err
+		}
 	}
 	c.d.residency.Lock()
 	defer c.d.residency.Unlock()

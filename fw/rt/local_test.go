@@ -18,6 +18,7 @@ type still struct{ hw.Kernel }
 
 func (still) Now() int64                          { return 5 }
 func (still) Charge(hw.Cost)                      {}
+func (still) Self() hw.Thread                     { return nil }
 func (s still) NewWaitQueue() hw.WaitQueue        { return s }
 func (still) Wait(string)                         {}
 func (still) WaitUntil(why string, ns int64) bool { return false }

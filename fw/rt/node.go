@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/hw/abi"
 )
@@ -56,7 +58,10 @@ func (n *local) Ioctl(request uint32, arg []byte, refs ...Ref) error {
 		}
 	}
 	at := n.arena.Map(arg)
-	err := n.file.Ioctl(request, at)
+	err := error(unix.EINTR)
+	for errors.Is(err, unix.EINTR) {
+		err = n.file.Ioctl(request, at)
+	}
 	n.arena.Unmap(at)
 	for i := len(addrs) - 1; i >= 0; i-- {
 		n.arena.Unmap(addrs[i])

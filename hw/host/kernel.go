@@ -30,6 +30,8 @@ func (k kernel) Charge(c hw.Cost) {
 	}
 }
 
+func (k kernel) Self() hw.Thread { return k.engine.Current() }
+
 func (k kernel) Spawn(name string, daemon bool, fn func()) { spawn(k.engine, name, daemon, fn) }
 
 func spawn(e *sim.Engine, name string, daemon bool, fn func()) {
