@@ -254,7 +254,7 @@ func s05DriverFailsOpen(c *Case) {
 	d, err := class.NewDevice(driver, "0000:09:00.0")
 	require.NoError(c, err)
 	managed := false
-	d.Manage("device", func() { managed = true })
+	d.Manage(func() { managed = true })
 	require.NoError(c, d.Register())
 	f, err := class.Open(0, arena)
 	require.NoError(c, err)
