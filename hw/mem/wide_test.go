@@ -188,3 +188,19 @@ func TestHashedBanksAreAllReached(t *testing.T) {
 		assert.NotEqual(t, m.decode(0).bank, m.decode(1<<k).bank)
 	}
 }
+
+// TestStripesThatWaitForEachOther: a stripe whose row is open in some banks
+// waits for an older one in others, and the older one wants the open banks.
+// Without a refresh nothing else would part them.
+func TestStripesThatWaitForEachOther(t *testing.T) {
+	cfg := Config{Device: "HBM3_6400_16ch", Map: stripedMap, Policy: "open", Refresh: "none"}
+	work := []offered{
+		{reads, 2906, 31, 2}, {reads, 6, 2, 2}, {reads, 2855, 128, 2}, {writes, 0, 31, 9}, {reads, 122, 64, 9},
+		{reads, 1351, 128, 3009}, {writes, 118, 2, 3009}, {reads, 0, 64, 3009}, {reads, 16, 31, 103009},
+	}
+	_, ends, _ := serveAll(cfg, work, false)
+	require.Len(t, ends, len(work))
+	for i, w := range work {
+		require.Less(t, ends[int64(i)], w.tick+3000, "piece %d", i)
+	}
+}

@@ -38,14 +38,27 @@ func (c *channel) openWide(kind int, s *stripe, claimed uint64, t int64) (later 
 }
 
 // wanted reports that a stripe waits for the open row of one of some banks: its
-// columns follow so closely that the row is not closed before.
+// columns follow so closely that the row is not closed before. One whose other
+// rows have to wait for older stripes does not count: they might wait for it.
 func (c *channel) wanted(kind int, banks uint64) bool {
 	if banks == 0 {
 		return false
 	}
+	var older uint64
 	for i := range c.wide.win[kind] {
 		s := &c.wide.win[kind][i]
-		if both := s.mask & banks; both != 0 && c.banks[lowest(both)].row == s.row {
+		if both := s.mask & banks; both != 0 && c.banks[lowest(both)].row == s.row && !c.lacks(s, older) {
+			return true
+		}
+		older |= s.mask
+	}
+	return false
+}
+
+// lacks reports that a stripe does not have its row open in one of some banks.
+func (c *channel) lacks(s *stripe, banks uint64) bool {
+	for set := s.mask & banks; set != 0; set &= set - 1 {
+		if c.banks[lowest(set)].row != s.row {
 			return true
 		}
 	}
