@@ -20,7 +20,7 @@ func (c *channel) step(until int64) {
 	if c.plan.at <= t {
 		c.issue(&c.plan, t)
 		c.planned = false
-		c.next = min(max(t, min(c.colFrom, c.rowFrom)), c.nextArrival(t))
+		c.next = min(c.after(t), c.nextArrival(t))
 		return
 	}
 	c.next = min(c.plan.at, c.nextArrival(t))
@@ -28,6 +28,22 @@ func (c *channel) step(until int64) {
 		return
 	}
 	c.next = min(c.next, c.refresher.next)
+}
+
+// after returns the tick to look at after the planned command at tick t. The
+// column bus has its turn before the row bus; each sees whose buffer's turn it is.
+func (c *channel) after(t int64) int64 {
+	column := c.plan.cmd == cmdColumn
+	next := max(t, min(c.colFrom, c.rowFrom))
+	switch {
+	case !c.dual || !column:
+		if next = max(next, t+1); c.turns() {
+			next = t + 1
+		}
+	case c.turns():
+		next = t
+	}
+	return next
 }
 
 // nextArrival returns the next tick after t at which something enters a buffer.
@@ -216,6 +232,7 @@ func (c *channel) activate(p *choice, t int64) {
 	c.stats.Activates++
 	first := c.entries[i]
 	first.n, first.seen = 1, true
+	first.age = t // of active entries that arrived together the one activated first goes first
 	c.take(kind, i)
 	b.active = c.newEntry(first)
 	c.opened |= 1 << p.bank

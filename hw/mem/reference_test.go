@@ -104,3 +104,25 @@ func TestAgainstRamulator(t *testing.T) {
 	assert.LessOrEqual(t, high.mean(), 0.005)
 	assert.LessOrEqual(t, hits.worst, 0.005)
 }
+
+// TestPointsOutsideTheTable: what Ramulator 2.1 (commit c5b1c3a) measures in
+// points that the table does not have, to four digits. Each needs a rule of
+// its own: a precharge between the halves of an activate, whose turn it is
+// between a column and a row command of one tick, refreshes of idle time, and
+// which of two rows opened goes first.
+func TestPointsOutsideTheTable(t *testing.T) {
+	for _, p := range []point{
+		{"LPDDR5_6400", "robabgracoch", "rand_rw21", "rate40", 8000, 4.584, 2930.33, 0.0001},
+		{"LPDDR5_6400", "rocobabgrach", "seq_rw21", "sat", 20000, 9.463, 185.20, 0.9559},
+		{"HBM2_2000_8ch", "rocobabgrach", "seq_rw21", "sat", 30000, 195.998, 120.83, 0.9332},
+		{"HBM2_2000_1ch", "rocobabgrach", "triad_rw21", "rate20", 8000, 6.387, 110.69, 0.1806},
+		{"HBM2_2000_1ch", "rocobabgrach", "seq_rw21", "mlp4", 4000, 6.177, 30.06, 0.9357},
+		{"DDR4_3200AA", "rocobabgrach", "seq_rd", "mlp1", 4000, 3.490, 17.71, 0.9560},
+	} {
+		got, err := Replay(Config{Device: p.device, Map: p.amap}, p.pattern, p.mode, p.n)
+		require.NoError(t, err)
+		assert.InEpsilon(t, p.bw, got.BandwidthGBps, 0.0002, "%v", p)
+		assert.InEpsilon(t, p.lat, got.ReadLatMeanNs, 0.0006, "%v", p)
+		assert.InDelta(t, p.hits, got.RowHitRate, 0.001, "%v", p)
+	}
+}

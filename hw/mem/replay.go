@@ -117,10 +117,11 @@ func (r *replay) offer(c *channel, i int64, at coord, t int64) bool {
 
 // bring decides everything up to tick t, refreshes of idle time included.
 func (c *channel) bring(t int64) {
-	if c.next == never {
-		c.wakeForRefresh(t)
-	}
 	c.advance(t)
+	for c.next == never && c.refresher.next <= t {
+		c.wakeForRefresh(t)
+		c.advance(t)
+	}
 }
 
 // stopPeriod is how many transactions pass between two questions whether to stop.

@@ -129,11 +129,17 @@ func earlier(a, b choice) choice {
 // turn decides which buffer is served: writes when their buffer is above the
 // high watermark or there is nothing to read, until it is below the low one.
 func (c *channel) turn() {
-	if !c.writing {
-		c.writing = c.used[writes] > c.policy.high || c.used[reads] == 0
-	} else {
-		c.writing = c.used[writes] >= c.policy.low || c.used[reads] == 0
+	if c.turns() {
+		c.writing = !c.writing
 	}
+}
+
+// turns reports that the other buffer's turn has come.
+func (c *channel) turns() bool {
+	if c.writing {
+		return c.used[writes] < c.policy.low && c.used[reads] > 0
+	}
+	return c.used[writes] > c.policy.high || c.used[reads] == 0
 }
 
 // pickActive returns the first column command among active entries.
@@ -170,6 +176,9 @@ func (c *channel) pickWaiting() (col, row choice) {
 	row = noChoice
 	row.age = never
 	closed, misses := c.pending[kind]&^c.opened, s.misses[kind]
+	if c.act2 != none {
+		closed = 0 // no activate comes between the halves of another
+	}
 	for r := range c.ranks {
 		k := &c.ranks[r]
 		c.pickRow(&row, closed&c.inRank[r], max(k.act, c.rowFrom), kind, cmdActivate)
@@ -266,9 +275,6 @@ func (c *channel) decideSplit(t int64) choice {
 		c.turn()
 		col, row := c.pickWaiting()
 		c.rowNext = row.at
-		if c.act2 != none && row.cmd == cmdActivate {
-			row = noChoice
-		}
 		if col.at < row.at || col.at == row.at && col.age < row.age {
 			row = col
 		}
