@@ -75,6 +75,9 @@ func newReplay(cfg Config, p Pattern, mode Mode, n int64) *replay {
 	r := &replay{cfg: cfg, mode: mode, n: n, start: make([]int64, n)}
 	var rules *rules
 	r.dev, rules, r.amap = cfg.parts()
+	dev := *r.dev
+	dev.tCK -= dev.tCK % rules.tickDiv // whole picoseconds a tick, as the reference counts
+	r.dev = &dev
 	r.src = newSource(p, r.amap, r.dev)
 	for i := range r.dev.channels * cfg.Channels {
 		r.chans = append(r.chans, newChannel(r.dev, rules, r.amap, cfg, i, r, &r.stats))
