@@ -20,6 +20,7 @@ func TestFaultsOfOverrides(t *testing.T) {
 		"base=tiny":                "--set base=tiny: choose a machine with -c NAME or -c FILE",
 		"queue.count=1":            "--set queue.count=1: want 2 to 64: an engine has one to itself",
 		"dram.size=1MiB":           "--set dram.size=1MiB: want at least 2MiB: the driver's page tables take the first MiB",
+		"dram.size=0B":             "--set dram.size=0B: want at least 2MiB",
 		"mgmt.boot_time=64s":       "--set mgmt.boot_time=64s: want 0ps to 2s, which the driver waits",
 		"mgmt.mailbox_time=1s":     "--set mgmt.mailbox_time=1s: want 0ps to 100ms, which the driver waits",
 		"pcie.tags=769":            "--set pcie.tags=769: want 1 to 768, as many as 10-bit tags name, or \"unlimited\"",

@@ -42,7 +42,7 @@ func (c *Config) Validate() []error {
 	faults = append(faults, c.Queue.Validate()...)
 	faults = append(faults, c.Mgmt.Validate()...)
 	faults = append(faults, fault.Validate(c.Faults)...)
-	if size := c.DRAM.Size; size != 0 && size < leastMemory {
+	if size := c.DRAM.Size; size < leastMemory {
 		faults = append(faults, hw.BadConfig("dram.size", size, "at least %v: the driver's page tables take the first MiB", leastMemory))
 	}
 	if tags := c.PCIe.Tags; tags != pcie.Unlimited && tags > maxTags {
