@@ -64,6 +64,7 @@ type Class struct {
 	trace     func(Tracepoint)
 	calls     []*call
 	spare     []*call
+	sections  func(step int)
 }
 
 // Numbers of the character device.
@@ -159,6 +160,16 @@ func (d *Device) Unplug() {
 	}
 }
 
+// OnSection has fn told, for tests, when the current thread enters (1) or leaves
+// (-1) what may touch the hardware: a section, or an operation of power management.
+func (c *Class) OnSection(fn func(step int)) { c.sections = fn }
+
+func (d *Device) section(step int) {
+	if d.class.sections != nil {
+		d.class.sections(step)
+	}
+}
+
 // Enter begins a section that touches hardware, and wakes the device for it; false
 // when it is gone.
 func (d *Device) Enter() bool {
@@ -170,6 +181,7 @@ func (d *Device) Enter() bool {
 		d.PowerPut()
 		return false
 	}
+	d.section(1)
 	return true
 }
 
@@ -191,6 +203,7 @@ func (d *Device) drop() {
 
 // Exit ends a section.
 func (d *Device) Exit() {
+	d.section(-1)
 	d.drop()
 	d.PowerPut()
 }

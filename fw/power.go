@@ -87,7 +87,9 @@ func (d *Device) PowerGet() {
 	for p.state != powerActive {
 		if p.state == powerSuspended && !p.asleep {
 			p.state = powerResuming
+			d.section(1)
 			p.ops.RuntimeResume()
+			d.section(-1)
 			p.stats.Resumes++
 			d.setPower(powerActive)
 			return
@@ -139,7 +141,10 @@ func (d *Device) armPower(ns int64) {
 func (d *Device) autosuspend() {
 	p := d.power
 	p.state = powerSuspending
-	if err := p.ops.RuntimeSuspend(); err != nil {
+	d.section(1)
+	err := p.ops.RuntimeSuspend()
+	d.section(-1)
+	if err != nil {
 		p.stats.Refused++
 		d.setPower(powerActive)
 		if p.users == 0 {
@@ -184,7 +189,9 @@ func (d *Device) Suspend() error {
 			d.quiet.Wait("sections of " + d.driver.Name + " to end")
 		}
 		p.state = powerSuspending
+		d.section(1)
 		err = p.ops.Suspend()
+		d.section(-1)
 	}
 	if err != nil {
 		p.stats.Refused++
@@ -205,7 +212,9 @@ func (d *Device) Resume() {
 		return
 	}
 	p.state = powerResuming
+	d.section(1)
 	p.ops.Resume()
+	d.section(-1)
 	p.asleep = false
 	d.setPower(powerActive)
 	d.PowerPut()

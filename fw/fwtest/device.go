@@ -47,6 +47,8 @@ type Device struct {
 	Driver *npudrv.Device
 
 	broken   func(hw.Bus) hw.Bus
+	watch    *watch // of the driver bound last
+	missed   []string
 	log      []string
 	minor    int // of the driver bound last
 	programs []*Program
@@ -122,13 +124,24 @@ func (d *Device) ProbeOn(bus hw.Bus) error {
 	if d.broken != nil {
 		bus = d.broken(bus)
 	}
-	drv, err := npudrv.Probe(d.Class, bus, func(format string, args ...any) {
+	d.unwatch()
+	d.watch = newWatch(d, bus)
+	drv, err := npudrv.Probe(d.Class, d.watch, func(format string, args ...any) {
 		d.log = append(d.log, fmt.Sprintf("%12d ns  ", d.Engine.Now().Nanoseconds())+fmt.Sprintf(format, args...))
 	})
 	if err == nil {
 		d.Driver, d.minor = drv, drv.Minor
+		d.watch.driver = drv.Device
 	}
 	return err
+}
+
+// unwatch ends the watch over the driver bound last.
+func (d *Device) unwatch() {
+	if d.watch != nil {
+		d.missed = append(d.missed, d.watch.broken...)
+	}
+	d.watch = nil
 }
 
 // Remove unbinds the driver, as an unplug by software does. It runs in a process.
@@ -186,6 +199,10 @@ func (d *Device) cleanup() {
 func (d *Device) check() {
 	drv := d.Driver
 	d.Run(func() {
+		if drv != nil && !d.Link.IsDown() {
+			d.Bus.Sleep(20_000) // posted writes arrive
+			require.NoError(d.T, drv.CheckTables(d.NPU.Memory().Peek))
+		}
 		for _, p := range d.programs {
 			if !p.File.Closed() {
 				require.NoError(d.T, p.File.Close())
@@ -199,6 +216,8 @@ func (d *Device) check() {
 	})
 	d.AwaitIdle()
 	require.NoError(d.T, d.Host.Leaks(), "with the driver removed")
+	d.unwatch()
+	require.Empty(d.T, d.missed, "the driver's accesses")
 	for _, p := range d.programs {
 		require.NoError(d.T, p.Memory.Leaks())
 	}

@@ -309,6 +309,10 @@ func (m *meeting) bystander(by *User, l *load) {
 		m.disarm() // the workload gave it no chance: the bystander shall not
 	}
 	for try := range 2 {
+		if try > 0 {
+			by = m.open()
+			defer by.close()
+		}
 		w := by.copying(16<<10, 9)
 		w.Timeout = 50e6
 		by.Start(by.NewQueue(abi.EngineCopy, fw.PriorityHigh), w.Job)
@@ -372,6 +376,8 @@ func (m *meeting) recovered() {
 		for _, j := range l.jobs {
 			m.Case.ended(u, j, endLimit)
 		}
+		u.close() // its context is dead
+		u = m.open()
 	}
 	l := m.w.start(m.Case, u)
 	for _, j := range l.jobs {

@@ -68,19 +68,21 @@ func s17Allocations(c *Case) {
 	u := c.open()
 	q := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
 	w := u.copying(32<<10, 3)
-	hung := u.hang(2e6)
-	bad := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+	guilty := c.open()
+	hung := guilty.hang(2e6)
+	bad := guilty.NewQueue(abi.EngineCompute, fw.PriorityNormal)
 	w.dst.Map()
-	first := u.Start(bad, hung)
+	first := guilty.Start(bad, hung)
 	u.Start(q, w.Job)
 	bus.starving = true
-	assert.Equal(c, unix.ETIME, c.ended(u, first, 1e9))
+	assert.Equal(c, unix.ETIME, c.ended(guilty, first, 1e9))
 	assert.Zero(c, c.ended(u, w.Job, 1e9))
 	assert.True(c, w.right())
 	_, err := bus.AllocPages(4096)
 	require.Error(c, err)
 	bus.starving = false
 	u.close()
+	guilty.close()
 }
 
 func s18Timeout(c *Case) {
@@ -88,8 +90,10 @@ func s18Timeout(c *Case) {
 	q := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
 	assert.Zero(c, c.ended(u, u.Start(q, nop()), 1e9))
 	for _, engine := range []uint32{abi.EngineCompute, abi.EngineCopy} {
-		bad := u.NewQueue(engine, fw.PriorityNormal)
-		assert.Equal(c, unix.ETIME, c.ended(u, u.Start(bad, u.hang(2e6)), 1e9))
+		bad := c.open()
+		j := bad.Start(bad.NewQueue(engine, fw.PriorityNormal), bad.hang(2e6))
+		assert.Equal(c, unix.ETIME, c.ended(bad, j, 1e9))
+		bad.close()
 	}
 	assert.Zero(c, c.ended(u, u.Start(q, nop()), 1e9), "and goes on")
 	u.close()
@@ -349,22 +353,33 @@ func s20Progress(c *Case) {
 	u.close()
 }
 
+// The context of a job that hangs is the open file: what waits on any of its
+// queues is cancelled, and later submissions are refused, by new queues too.
+// Another file of the same program is another context.
 func s20Guilty(c *Case) {
 	u := c.open()
-	q := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+	v := c.again(u)
+	q, second := u.NewQueue(abi.EngineCompute, fw.PriorityNormal), u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
 	hung := u.Start(q, u.hang(2e6))
+	waits := nop()
+	waits.In = []abi.Sync{{Syncobj: hung.Done}}
+	u.Start(second, waits)
 	assert.Equal(c, unix.ETIME, c.ended(u, hung, 1e9))
 	s := u.Status(q)
 	assert.EqualValues(c, 1, s.Guilty)
 	assert.EqualValues(c, hung.Seqno, s.FailedSeqno)
 	assert.EqualValues(c, -int32(unix.ETIME), s.Error)
 	assert.EqualValues(c, 1, s.ResetCount)
-	for range 3 {
-		c.is(u.Submit(q, nop()), unix.ECANCELED)
-	}
+	assert.Equal(c, unix.ECANCELED, c.ended(u, waits, 1e9), "what waits on another queue")
+	assert.Zero(c, u.Status(second).Guilty, "which has caused no reset")
 	fresh := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
-	assert.Zero(c, c.ended(u, u.Start(fresh, nop()), 1e9), "a new queue of the same program")
+	for _, queue := range []uint32{q, second, fresh} {
+		c.is(u.Submit(queue, nop()), unix.ECANCELED)
+	}
+	vq := v.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+	assert.Zero(c, c.ended(v, v.Start(vq, nop()), 1e9), "a new file of the same program")
 	u.close()
+	v.close()
 }
 
 func s21Waits(c *Case) {

@@ -443,8 +443,9 @@ func (c *Case) readAll(busy ...error) (files int) {
 // Everything can be read while jobs run, one hangs, and a reset comes.
 func s29Read(c *Case) {
 	u := c.open()
-	q, bq := u.NewQueue(abi.EngineCompute, fw.PriorityNormal), u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
-	hung := u.Start(q, u.hang(3e6))
+	bq := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+	guilty := c.open()
+	hung := guilty.Start(guilty.NewQueue(abi.EngineCompute, fw.PriorityNormal), guilty.hang(3e6))
 	for i := range 15 {
 		w := u.copying(4096, byte(i))
 		u.Start(bq, w.Job)
@@ -452,7 +453,8 @@ func s29Read(c *Case) {
 		assert.Zero(c, c.ended(u, w.Job, 1e9))
 		c.Sleep(300e3)
 	}
-	assert.Equal(c, unix.ETIME, c.ended(u, hung, 1e9))
+	assert.Equal(c, unix.ETIME, c.ended(guilty, hung, 1e9))
+	guilty.close()
 	c.readAll()
 	var temp, power int
 	_, err := fmt.Sscan(c.sys("device/hwmon/hwmon0/temp1_input"), &temp)

@@ -80,7 +80,7 @@ var Statements = []Statement{
 	{20, "a time-out asks for progress; only the guilty context fails", []Test{
 		{"S20_BystandersFinish", UAPI, s20Bystanders},
 		{"S20_ProgressIsNoHang", UAPI, s20Progress},
-		{"S20_GuiltyQueueIsRejected", UAPI, s20Guilty}}},
+		{"S20_GuiltyContextIsRejected", UAPI, s20Guilty}}},
 	{21, "waits take absolute time; 0 polls; ETIME", []Test{
 		{"S21_WaitsAreAbsolute", UAPI, s21Waits},
 		{"S21_Timelines", UAPI, s21Timelines},

@@ -20,6 +20,7 @@ type client struct {
 	lock   hw.Mutex // over making mappings
 	mapped map[*fw.Object]*view
 	queues []*queue               // by number − 1; nil when destroyed
+	killed bool                   // a job of it hung, or a reset took its memory: no job runs any more
 	busy   [abi.NumEngines]uint64 // ns of its jobs on the engines
 	// leaving are the mappings on their way out; gone wakes who waits for them.
 	leaving []*view
@@ -37,6 +38,7 @@ type view struct {
 
 func open(f *fw.File) error {
 	d := deviceOf(f)
+	d.heal()
 	s, err := d.newSpace()
 	if err != nil {
 		return err
@@ -67,6 +69,24 @@ func postClose(f *fw.File) {
 		v.o.Put()
 	}
 	c.space.free()
+}
+
+// kill ends the context: what waits on any of its queues is cancelled, and every
+// later submission.
+func (c *client) kill() {
+	c.killed = true
+	for _, q := range c.queues {
+		if q != nil {
+			q.entity.Kill(fw.ErrCanceled)
+		}
+	}
+}
+
+// blame kills the context of a job that hung.
+func (j *job) blame() {
+	j.queue.guilty = true
+	j.queue.entity.Kill(fw.ErrCanceled) // the driver's own queue is in no list
+	j.client.kill()
 }
 
 // views returns the mappings in order of address.

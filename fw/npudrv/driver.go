@@ -42,7 +42,7 @@ type Device struct {
 	invSeqno uint32
 
 	tableBytes uint64
-	generation uint32 // of what device memory holds: counts its losses
+	pages      []*table // page tables, by the page of device memory that they take
 
 	scrub scrubber
 
@@ -57,8 +57,10 @@ type Device struct {
 
 	resets     abi.ResetInfo
 	recoveries recoveries
-	frozen     bool // between an error of the bus and its end
+	frozen     bool // between an error of the bus, or a reset of somebody else, and its end
+	prepared   bool // frozen for a reset of somebody else
 	dark       bool // in a function-level reset of the driver's own
+	silent     bool // the management controller's heartbeat stands still
 	resetLock  hw.Mutex
 	mailLock   hw.Mutex
 	vectors    int
@@ -228,6 +230,7 @@ func (d *Device) initMemory() error {
 	}
 	d.tableBytes = tables
 	d.tables = alloc.New(0, tables)
+	d.pages = make([]*table, tables/pageSize)
 	d.memory = alloc.New(tables, d.info.MemSize)
 	n := d.contextBytes()
 	at, ok := d.tables.Take(n, pageSize)
@@ -296,6 +299,7 @@ func (d *Device) events() {
 	if cause&abi.CauseFault != 0 {
 		d.readFaults()
 	}
+	d.healthEvents(cause)
 	d.completions(abi.VectorEvents)
 }
 

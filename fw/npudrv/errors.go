@@ -13,7 +13,7 @@ import (
 func (d *Device) handleErrors() error {
 	d.bus.SetErrorHandlers(&hw.ErrorHandlers{
 		ErrorDetected: d.errorDetected, MMIOEnabled: d.registersEnabled, SlotReset: d.slotReset, Resume: d.resume,
-		ResetPrepare: func() { d.freeze("a function-level reset") }, ResetDone: func() { d.slotReset() },
+		ResetPrepare: d.resetPrepare, ResetDone: d.resetDone,
 		Corrected: func() { d.recoveries.corrected++ },
 	})
 	d.ManageBound(func() { d.bus.SetErrorHandlers(nil) })
@@ -36,15 +36,28 @@ func (d *Device) freeze(why string) bool {
 	d.log("presi %s: %s", d.Address, why)
 	d.frozen = true
 	d.resets.State = resetBusy
-	for _, r := range d.rings {
-		r.sched.Stop()
-	}
+	d.stopAll()
 	return true
+}
+
+// resetPrepare comes before a function-level reset that somebody else asked for.
+func (d *Device) resetPrepare() {
+	if d.freeze("a function-level reset") {
+		d.prepared = true
+		d.dump("a function-level reset comes", d.rings...)
+	}
+}
+
+// resetDone follows, unless the device was given up before.
+func (d *Device) resetDone() {
+	if d.prepared {
+		d.slotReset()
+	}
 }
 
 // thaw lets everybody on again; the state says what is left.
 func (d *Device) thaw() {
-	d.frozen = false
+	d.frozen, d.prepared = false, false
 	d.mmuLock.Unlock()
 	d.resetLock.Unlock()
 	d.Exit()
@@ -63,9 +76,10 @@ func (d *Device) errorDetected(channel hw.ChannelState) hw.Recovery {
 		if !d.freeze("the bus reports a fatal error") {
 			return hw.Disconnect
 		}
+		d.dump("the bus is frozen")
 		return hw.NeedReset
 	}
-	if !d.frozen && !d.freeze("the bus is lost for good") {
+	if mine := d.frozen && !d.prepared; !mine && !d.freeze("the bus is lost for good") {
 		return hw.Disconnect
 	}
 	d.wedge(fmt.Errorf("an error of the bus is permanent: %w", unix.EIO))

@@ -163,10 +163,10 @@ func submit(f *fw.File, arg []byte) error {
 // accepts reports why the queue takes no jobs.
 func (q *queue) accepts() error {
 	switch {
-	case q.entity.Killed() != nil:
-		return fmt.Errorf("queue %d: its context was killed: %w", q.number, unix.ECANCELED)
 	case q.client.d.resets.State == resetWedged:
 		return fmt.Errorf("SUBMIT on a wedged device: %w", unix.EIO)
+	case q.client.killed || q.entity.Killed() != nil:
+		return fmt.Errorf("queue %d: its context was killed: %w", q.number, unix.ECANCELED)
 	}
 	return nil
 }

@@ -1,9 +1,41 @@
 package npudrv
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+
+	"github.com/presi-sim/presi/hw/abi"
 )
+
+// CheckTables holds context table and page tables in device memory against what
+// the driver believes: every page that it has, and no context but those of open
+// files. peek reads device memory without time. It is for tests.
+func (d *Device) CheckTables(peek func(at uint64, p []byte)) error {
+	if d.resets.State != resetOK {
+		return nil
+	}
+	found := make([]byte, pageSize)
+	for _, t := range d.pages {
+		if t == nil {
+			continue
+		}
+		if peek(t.at, found); !bytes.Equal(found, t.bytes()) {
+			return fmt.Errorf("the page table at %#x is not what the driver has written", t.at)
+		}
+	}
+	entry, want := make([]byte, abi.ContextSize), make([]byte, abi.ContextSize)
+	for asid, s := range d.spaces {
+		clear(want)
+		if s != nil {
+			s.context().Encode(want)
+		}
+		if peek(d.contexts+uint64(asid)*abi.ContextSize, entry); !bytes.Equal(entry, want) {
+			return fmt.Errorf("entry %d of the context table is % x, the driver has % x", asid, entry, want)
+		}
+	}
+	return nil
+}
 
 // Leaks returns an error for everything that is still held with no file open:
 // jobs, credits, device memory, page tables, contexts. It is for tests.

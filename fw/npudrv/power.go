@@ -112,9 +112,7 @@ func (d *Device) sleep() error {
 	if err := errors.Join(d.quietRings(), d.empty()); err != nil {
 		return err
 	}
-	for _, r := range d.rings {
-		r.sched.Stop()
-	}
+	d.stopAll()
 	err := d.bus.SetPower(hw.D3cold)
 	if err != nil {
 		for _, r := range d.rings {

@@ -100,6 +100,8 @@ func TestPowerIsBalancedAfterErrors(t *testing.T) {
 		assert.ErrorIs(t, p.Finish(hq, p.Start(hq, hang(p, 20e6))), unix.ETIME)
 		assert.Greater(t, d.Engine.Now()-start, 20*sim.Millisecond, "a job keeps it awake beyond the delay")
 		asleep(t, d)
+		p.Close()
+		p = d.Open()
 		cq := p.NewQueue(abi.EngineCompute, fw.PriorityNormal)
 		p.Start(cq, hang(p, 20e6))
 		p.Start(cq, nop())
@@ -238,7 +240,8 @@ func TestPowerIsLostInD3hot(t *testing.T) {
 		assert.NoError(t, by.Submit(bq, nop()))
 		assert.ErrorIs(t, p.Submit(q, nop()), unix.ECANCELED)
 		copies(t, by, bq)
-		copies(t, p, p.NewQueue(abi.EngineCopy, fw.PriorityNormal))
+		fresh := d.Open()
+		copies(t, fresh, fresh.NewQueue(abi.EngineCopy, fw.PriorityNormal))
 	})
 }
 

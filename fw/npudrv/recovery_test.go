@@ -18,7 +18,7 @@ func hang(p *fwtest.Program, timeout uint64) *fwtest.Job {
 	return &fwtest.Job{Packets: []abi.Packet{fwtest.WaitFor(slot.Addr, 1)}, Buffers: []*fwtest.Buffer{slot}, Timeout: timeout}
 }
 
-// A job that hangs costs a reset of its ring. Its queue is killed; jobs of other
+// A job that hangs costs a reset of its ring. Its context is killed; jobs of other
 // programs behind it on the same ring, and on the other ring, end with the right
 // data, and none of them runs twice.
 func TestHungJobSparesBystanders(t *testing.T) {
@@ -49,8 +49,11 @@ func TestHungJobSparesBystanders(t *testing.T) {
 		assert.EqualValues(t, 1, s.ResetCount)
 		assert.ErrorIs(t, guilty.Submit(gq, &fwtest.Job{Packets: []abi.Packet{{Op: abi.OpNop}}}), unix.ECANCELED)
 		assert.Zero(t, by.Status(bq).Guilty)
-		fresh := guilty.NewQueue(abi.EngineCompute, fw.PriorityNormal)
-		assert.NoError(t, guilty.Finish(fresh, guilty.Start(fresh, &fwtest.Job{Packets: []abi.Packet{{Op: abi.OpNop}}})))
+		next := guilty.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		assert.ErrorIs(t, guilty.Submit(next, nop()), unix.ECANCELED, "the file is the context")
+		fresh := d.Open()
+		fq := fresh.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+		assert.NoError(t, fresh.Finish(fq, fresh.Start(fq, nop())))
 		assert.EqualValues(t, 3, by.Telemetry().JobsCompleted, "each job that could run ran once")
 	})
 }
@@ -78,16 +81,18 @@ func TestResetEscalates(t *testing.T) {
 			return v
 		}
 		p := d.Open()
-		q, cq := p.NewQueue(abi.EngineCompute, fw.PriorityNormal), p.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		cq := p.NewQueue(abi.EngineCopy, fw.PriorityNormal)
 		waits := hang(p, 50e6)
 		begun := p.Start(cq, waits)
 		queued := p.Start(p.NewQueue(abi.EngineCopy, fw.PriorityNormal), &fwtest.Job{Packets: []abi.Packet{{Op: abi.OpNop}}})
-		hung := p.Start(q, hang(p, 2e6))
-		assert.ErrorIs(t, p.Finish(q, hung), unix.ETIME)
+		guilty := d.Open()
+		gq := guilty.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+		hung := guilty.Start(gq, hang(guilty, 2e6))
+		assert.ErrorIs(t, guilty.Finish(gq, hung), unix.ETIME)
 		assert.ErrorIs(t, p.Finish(cq, begun), unix.EIO)
-		assert.NoError(t, p.Finish(3, queued))
+		assert.NoError(t, p.Finish(2, queued))
 		assert.Zero(t, p.Status(cq).Guilty)
-		assert.EqualValues(t, 1, p.Status(q).ResetCount)
+		assert.EqualValues(t, 1, p.Status(cq).ResetCount)
 		ok := p.Start(cq, &fwtest.Job{Packets: []abi.Packet{{Op: abi.OpNop}}})
 		require.NoError(t, p.Wait(ok.Done, fwtest.Forever))
 		assert.EqualValues(t, 2, p.Status(cq).LastCompleted, "the bystander's queue lives on")

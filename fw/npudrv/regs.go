@@ -52,6 +52,9 @@ var (
 	regBootCtrl   = abi.Offset(&abi.Mgmt, "BOOT_CTRL")
 	regBootStatus = abi.Offset(&abi.Mgmt, "BOOT_STATUS")
 
+	regHeartbeat   = abi.Offset(&abi.Mgmt, "HEARTBEAT")
+	regHeartbeatUS = abi.Offset(&abi.Mgmt, "HEARTBEAT_US")
+
 	regMailCommand = abi.Offset(&abi.Mgmt, "MBOX_CMD")
 	regMailStatus  = abi.Offset(&abi.Mgmt, "MBOX_STATUS")
 	regMailRet     = abi.Offset(&abi.Mgmt, "MBOX_RET")

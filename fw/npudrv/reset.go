@@ -47,7 +47,7 @@ func (r *ring) TimedOut(fj *fw.Job) (more bool) {
 	return false
 }
 
-// recover ends a job that hangs: its ring is reset, its queue is killed, and
+// recover ends a job that hangs: its ring is reset, its context is killed, and
 // what waited behind it is pushed again. When the ring cannot be reset alone,
 // the whole compute part is.
 func (d *Device) recover(r *ring, guilty *job) {
@@ -59,7 +59,8 @@ func (d *Device) recover(r *ring, guilty *job) {
 	d.log("presi %s: job %d of queue %d of client %d hangs: reset", d.Address, guilty.seqno, guilty.queue.number, guilty.client.file.ID)
 	d.resets.State = resetBusy
 	r.sched.Stop()
-	d.dump(r, guilty)
+	d.dump(fmt.Sprintf("job %d of queue %d of client %d (context %d) hangs", guilty.seqno, guilty.queue.number,
+		guilty.client.file.ID, guilty.client.space.asid), r)
 	hung := fmt.Errorf("job %d made no progress: %w", guilty.seqno, unix.ETIME)
 	if err := d.reset(abi.ResetQueue | r.index<<8); err != nil {
 		d.log("presi %s: ring %d: %v", d.Address, r.index, err)
@@ -74,9 +75,7 @@ func (d *Device) recover(r *ring, guilty *job) {
 
 // recoverAll resets engines, queues and TLBs; if that fails, the function.
 func (d *Device) recoverAll(guilty *job, hung error) {
-	for _, r := range d.rings {
-		r.sched.Stop()
-	}
+	d.stopAll()
 	if err := d.resetCompute(); err != nil {
 		d.recoverFunction(guilty, err)
 		return
@@ -85,6 +84,13 @@ func (d *Device) recoverAll(guilty *job, hung error) {
 	d.hasReset()
 	for _, r := range d.rings {
 		r.restart(guilty, hung)
+	}
+}
+
+// stopAll keeps new jobs off the hardware.
+func (d *Device) stopAll() {
+	for _, r := range d.rings {
+		r.sched.Stop()
 	}
 }
 
@@ -106,7 +112,11 @@ func (d *Device) forceReset() error {
 		return unix.EIO
 	}
 	d.resets.State = resetBusy
-	d.recoverAll(nil, nil)
+	d.stopAll()
+	d.dump("a reset is forced", d.rings...)
+	if d.recoverAll(nil, nil); d.resets.State == resetWedged {
+		return fmt.Errorf("no reset helps: the device is given up: %w", unix.EIO)
+	}
 	return nil
 }
 
@@ -145,7 +155,7 @@ func (d *Device) restart() error {
 }
 
 // restart enables the ring again and pushes its jobs, those apart that end: the
-// guilty one with the rest of its queue, and what had begun, as nobody knows how
+// guilty one with the rest of its context, and what had begun, as nobody knows how
 // far it came and running it again could apply it twice. The device says what
 // had begun, so that what went on until the reset took hold counts; a job that
 // ended before it is not guilty.
@@ -156,14 +166,13 @@ func (r *ring) restart(guilty *job, hung error) {
 	r.flying = nil
 	r.start()
 	if guilty != nil && slices.Contains(flying, guilty) {
-		guilty.queue.guilty = true
-		guilty.queue.entity.Kill(fw.ErrCanceled)
+		guilty.blame()
 	}
 	for _, j := range flying {
 		switch {
 		case j == guilty:
 			j.hardware.Signal(hung)
-		case guilty != nil && guilty.queue.guilty && j.queue == guilty.queue:
+		case guilty != nil && guilty.queue.guilty && j.client == guilty.client && (r == guilty.queue.ring || j.hwSeqno > begun):
 			j.hardware.Signal(fw.ErrCanceled)
 		case j.hwSeqno <= begun:
 			j.hardware.Signal(fmt.Errorf("job %d was ended by a reset that was not its own: %w", j.seqno, unix.EIO))

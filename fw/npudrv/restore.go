@@ -1,7 +1,6 @@
 package npudrv
 
 import (
-	"encoding/binary"
 	"fmt"
 
 	"golang.org/x/sys/unix"
@@ -13,6 +12,7 @@ import (
 type recoveries struct {
 	queue, compute, function, slot, wedged uint32
 	corrected, nonfatal, fatal             uint32 // errors that the bus reported
+	heartbeat, thermal, memory             uint32 // events that the device reported
 }
 
 // recoverFunction is the last step before the device is given up: a function-level
@@ -38,7 +38,7 @@ func (d *Device) recoverFunction(guilty *job, why error) {
 }
 
 // intrMask is the causes that interrupt.
-const intrMask = abi.CauseFault | abi.CauseReset | abi.CauseMailbox | abi.CauseMemory | abi.CauseMgmt
+const intrMask = abi.CauseFault | abi.CauseReset | abi.CauseThermal | abi.CauseMailbox | abi.CauseMemory | abi.CauseMgmt
 
 // bringUp programs a device that is as after power-on, but for its rings: boot,
 // page tables and contexts from their shadows, fault ring, interrupts. The caller
@@ -50,38 +50,29 @@ func (d *Device) bringUp() error {
 	if err := d.boot(); err != nil {
 		return err
 	}
-	d.generation++ // from here on writes to device memory arrive
 	if err := d.restart(); err != nil {
 		return err
 	}
+	d.silent = false // it has booted
 	d.restoreTables()
 	d.write(regMask, intrMask)
 	return nil
 }
 
-// restoreTables writes context table and page tables again.
+// restoreTables writes context table and page tables again: all there are, also
+// those that are about to be linked.
 func (d *Device) restoreTables() {
 	d.bus.WriteBAR(abi.BARMemory, d.contexts, make([]byte, d.contextBytes()))
+	for _, t := range d.pages {
+		if t != nil {
+			d.bus.WriteBAR(abi.BARMemory, t.at, t.bytes())
+		}
+	}
 	for _, s := range d.spaces {
 		if s != nil {
-			d.restoreTable(s.root)
-			s.setContext(&abi.Context{Valid: true, Mode: abi.ModeSv48, Root: s.root.at | abi.DeviceBit})
+			s.setContext(s.context())
 		}
 	}
-}
-
-func (d *Device) restoreTable(t *table) {
-	for _, child := range t.children {
-		if child != nil {
-			d.restoreTable(child)
-		}
-	}
-	t.generation = d.generation
-	p := make([]byte, pageSize)
-	for i, e := range t.entries {
-		binary.LittleEndian.PutUint64(p[8*i:], e)
-	}
-	d.bus.WriteBAR(abi.BARMemory, t.at, p)
 }
 
 // restartLost enables the rings of a device that has lost its memory. What was on
@@ -89,11 +80,7 @@ func (d *Device) restoreTable(t *table) {
 func (d *Device) restartLost(guilty *job, why error) {
 	for _, f := range d.Files() {
 		if c, ok := f.Private.(*client); ok && c.hadMemory() {
-			for _, q := range c.queues {
-				if q != nil {
-					q.entity.Kill(unix.ECANCELED)
-				}
-			}
+			c.kill()
 		}
 	}
 	for _, r := range d.rings {
@@ -103,8 +90,7 @@ func (d *Device) restartLost(guilty *job, why error) {
 		r.start()
 		for _, j := range flying {
 			if j == guilty {
-				j.queue.guilty = true
-				j.queue.entity.Kill(unix.ECANCELED)
+				j.blame()
 				j.hardware.Signal(why)
 				continue
 			}
@@ -124,10 +110,10 @@ func (c *client) hadMemory() bool {
 	return false
 }
 
-// showRecovery is debugfs's recovery: the ladder's steps that succeeded, and the
-// errors of the bus.
+// showRecovery is debugfs's recovery: the ladder's steps that succeeded, the errors
+// of the bus, and the events of the device.
 func (d *Device) showRecovery() ([]byte, error) {
 	x := &d.recoveries
-	return fmt.Appendf(nil, "queue %d\ncompute %d\nfunction %d\nslot %d\nwedged %d\ncorrected %d\nnonfatal %d\nfatal %d\n",
-		x.queue, x.compute, x.function, x.slot, x.wedged, x.corrected, x.nonfatal, x.fatal), nil
+	return fmt.Appendf(nil, "queue %d\ncompute %d\nfunction %d\nslot %d\nwedged %d\ncorrected %d\nnonfatal %d\nfatal %d\nheartbeat %d\nthermal %d\nmemory %d\n",
+		x.queue, x.compute, x.function, x.slot, x.wedged, x.corrected, x.nonfatal, x.fatal, x.heartbeat, x.thermal, x.memory), nil
 }

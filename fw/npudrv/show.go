@@ -1,6 +1,7 @@
 package npudrv
 
 import (
+	"errors"
 	"fmt"
 	"io"
 
@@ -24,6 +25,7 @@ func (d *Device) register() error {
 	d.SysAttr("firmware_version", d.awake(d.showFirmware))
 	d.SysAttr("reset_count", value("%d\n", func() any { return d.resets.ResetCount }))
 	d.SysAttr("state", value("%s\n", func() any { return states[d.resets.State] }))
+	d.SysAttr("heartbeat", value("%s\n", func() any { return beats[d.silent] }))
 	d.SysAttr("mem_available", value("%d\n", func() any { return d.available() }))
 	d.SysAttr("hwmon/hwmon0/name", fw.Text("presi\n"))
 	d.SysAttr("hwmon/hwmon0/temp1_input", d.awake(func() ([]byte, error) { return fmt.Appendf(nil, "%d\n", d.telemetry().TemperatureMC), nil }))
@@ -38,6 +40,7 @@ func (d *Device) register() error {
 
 var (
 	platforms = [...]string{"silicon", "emulation", "simulation"}
+	beats     = map[bool]string{false: "ok", true: "lost"}
 	states    = [...]string{resetOK: "ok", resetBusy: "resetting", resetWedged: "wedged"}
 )
 
@@ -63,6 +66,9 @@ func (d *Device) mail(command uint32) (ret [2]uint32, err error) {
 		}
 		return false, nil
 	})
+	if errors.Is(err, unix.ETIME) {
+		d.lookAtHeart()
+	}
 	d.Trace("mailbox", nil, uint64(command), uint64(d.read(regMailStatus)), 0)
 	if err == nil {
 		ret = [2]uint32{d.read(regMailRet), d.read(regMailRet + 4)}
@@ -110,15 +116,21 @@ func (d *Device) showRings() ([]byte, error) {
 	return b, nil
 }
 
-// dump offers what is known of a job that hangs, before the reset wipes it away.
-func (d *Device) dump(r *ring, j *job) {
-	b := fmt.Appendf(nil, "presi %s: job %d of queue %d of client %d (context %d) hangs at %d ns\n\n", d.Address, j.seqno,
-		j.queue.number, j.client.file.ID, j.client.space.asid, d.bus.Now())
-	rings, _ := d.showRings()
-	b = append(append(b, rings...), '\n')
-	b = d.dumpTable(b, &abi.Ident, 0)
-	b = d.dumpTable(b, &abi.MMU, 0)
-	d.Coredump(d.dumpTable(b, &abi.Queue, int(r.index)))
+// dump offers what is known before a reset wipes it away: the driver's rings, and
+// the registers of the device and of the rings that are given. None are given of
+// a device that must not be touched.
+func (d *Device) dump(why string, rings ...*ring) {
+	b := fmt.Appendf(nil, "presi %s: %s at %d ns\n\n", d.Address, why, d.bus.Now())
+	text, _ := d.showRings()
+	b = append(append(b, text...), '\n')
+	if len(rings) > 0 {
+		b = d.dumpTable(b, &abi.Ident, 0)
+		b = d.dumpTable(b, &abi.MMU, 0)
+	}
+	for _, r := range rings {
+		b = d.dumpTable(b, &abi.Queue, int(r.index))
+	}
+	d.Coredump(b)
 }
 
 // fdInfo says what a client uses (drm-usage-stats): engines in ns, memory in bytes.

@@ -89,8 +89,9 @@ func TestDebugfs(t *testing.T) {
 		var events []fw.Uevent
 		p.Class.OnUevent(func(e fw.Uevent) { events = append(events, e) })
 		require.NoError(t, p.Class.Debug.Store(dir+"reset", []byte("1")))
-		require.Len(t, events, 1)
-		assert.Equal(t, []string{"WEDGED=none"}, events[0].Env)
+		require.Len(t, events, 2)
+		assert.Equal(t, []string{"DEVCOREDUMP=class/devcoredump/devcd1"}, events[0].Env)
+		assert.Equal(t, []string{"WEDGED=none"}, events[1].Env)
 		p.Bus.Sleep(1e6)
 		assert.EqualValues(t, -int32(unix.EIO), p.Status(q).Error, "what had begun is lost")
 		j := p.Start(q, &fwtest.Job{Packets: []abi.Packet{{Op: abi.OpNop}}})

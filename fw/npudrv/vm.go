@@ -41,8 +41,6 @@ type table struct {
 	at       uint64 // device address
 	entries  [entryCount]uint64
 	children [entryCount]*table
-	// generation is that of device memory when it was written whole.
-	generation uint32
 }
 
 func (d *Device) newSpace() (*space, error) {
@@ -64,8 +62,13 @@ func (d *Device) newSpace() (*space, error) {
 	}
 	s.root = root
 	d.spaces[s.asid] = s
-	s.setContext(&abi.Context{Valid: true, Mode: abi.ModeSv48, Root: root.at | abi.DeviceBit})
+	s.setContext(s.context())
 	return s, nil
+}
+
+// context is the space's entry of the context table.
+func (s *space) context() *abi.Context {
+	return &abi.Context{Valid: true, Mode: abi.ModeSv48, Root: s.root.at | abi.DeviceBit}
 }
 
 func (s *space) setContext(c *abi.Context) {
@@ -91,12 +94,22 @@ func (s *space) free() {
 	s.d.asids[s.asid] = false
 }
 
+// bytes is the table as the device reads it.
+func (t *table) bytes() []byte {
+	p := make([]byte, pageSize)
+	for i, e := range t.entries {
+		binary.LittleEndian.PutUint64(p[8*i:], e)
+	}
+	return p
+}
+
 func (d *Device) newTable() (*table, error) {
 	at, ok := d.tables.Take(pageSize, pageSize)
 	if !ok {
 		return nil, fmt.Errorf("device memory for page tables: %w", unix.ENOSPC)
 	}
-	t := &table{at: at, generation: d.generation}
+	t := &table{at: at}
+	d.pages[at/pageSize] = t // from here on it is restored when memory is lost
 	d.bus.WriteBAR(abi.BARMemory, at, make([]byte, pageSize))
 	return t, nil
 }
@@ -107,6 +120,7 @@ func (d *Device) freeTables(t *table) {
 			d.freeTables(c)
 		}
 	}
+	d.pages[t.at/pageSize] = nil
 	d.tables.Give(t.at, pageSize)
 }
 
@@ -253,14 +267,9 @@ func (s *space) set(va uint64, level, count int, entry func(i int) uint64) error
 // write stores entries in the shadow and, in one go, in device memory.
 func (s *space) write(t *table, first, count int, entry func(i int) uint64) {
 	p := make([]byte, 8*count)
-	lost := t.generation != s.d.generation // what came before the write did not arrive
 	for i := range count {
 		t.entries[first+i] = entry(i)
 		binary.LittleEndian.PutUint64(p[8*i:], t.entries[first+i])
-	}
-	if lost {
-		s.d.restoreTable(t)
-		return
 	}
 	s.d.bus.WriteBAR(abi.BARMemory, t.at+uint64(first)*8, p)
 }

@@ -174,11 +174,13 @@ func TestResetsMeetFaults(t *testing.T) {
 				require.Equal(t, 1, stuck.Struck())
 				require.Equal(t, 1, bad.Struck())
 				if kind == "not-idle" { // found out by the next job of the ring, which hangs
-					next := p.NewQueue(abi.EngineCopy, fw.PriorityNormal)
-					j, _, _ := copyJob(p)
-					require.ErrorIs(t, p.Finish(next, p.Start(next, j)), unix.ETIME)
+					next := d.Open()
+					nq := next.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+					j, _, _ := copyJob(next)
+					require.ErrorIs(t, next.Finish(nq, next.Start(nq, j)), unix.ETIME)
 				}
-				healthy(t, p, p.NewQueue(abi.EngineCopy, fw.PriorityNormal))
+				by := d.Open()
+				healthy(t, by, by.NewQueue(abi.EngineCopy, fw.PriorityNormal))
 			})
 		})
 	}

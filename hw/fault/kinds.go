@@ -144,7 +144,7 @@ const (
 	contexts   = "context (ASID)"
 	contextVA  = "context address"
 	deviceAddr = "device memory"
-	hungJob    = "the job makes no progress: ETIME after a reset, its queue is guilty, bystanders run again"
+	hungJob    = "the job makes no progress: ETIME after a reset, its context (the open file) is killed, bystanders run again"
 )
 
 // Kinds has a row for each Kind, in order.
@@ -233,7 +233,7 @@ var Kinds = [NumKinds]Row{
 	MailboxHang: {Name: "mailbox-hang", Group: mgmt, Ends: Well | ETIME, Chance: "mailbox commands", What: "A command is not answered.",
 		Outcome: "ETIME for who asked; jobs go on; a function-level reset ends it", Span: Until},
 	HeartbeatLost: {Name: "heartbeat-lost", Group: mgmt, Ends: Well, Chance: dmaRequest, Target: requester, What: "The heartbeat stands still, and mailbox commands are not answered: MGMT in IRQ_CAUSE.",
-		Outcome: "jobs go on; mailbox calls end with ETIME; a function-level reset ends it", Span: Until, Event: true},
+		Outcome: "jobs go on; mailbox calls end with ETIME; a uevent says HEARTBEAT=lost; a function-level reset ends it, which the driver does when somebody opens the device that nobody has open", Span: Until, Event: true},
 
 	EngineHang: {Name: "engine-hang", Group: engine, Ends: ETIME, Chance: "kernels and copies", Target: "engine: 0 compute, 1 copy",
 		What: "A kernel or copy never ends.", Outcome: "the job makes no progress: ETIME; the queue's reset waits for the engine, so a compute reset follows, and what had begun on other queues ends with EIO"},
@@ -246,7 +246,7 @@ var Kinds = [NumKinds]Row{
 	ResetFail: {Name: "reset-fail", Group: engine, Ends: EIO | ETIME, Chance: "resets", Target: "domain: 1 queue, 2 engine, 3 compute", What: "A reset ends as FAILED and has reset nothing.",
 		Outcome: "a wider reset; behind a compute reset EIO for every job until a function-level reset"},
 	Thermal: {Name: "thermal", Group: engine, Ends: Well, Chance: dmaRequest, Target: requester, What: "A thermal limit is crossed: THERMAL in IRQ_CAUSE, the temperature shows it.",
-		Value: "temperature in m°C", Default: 110_000, Outcome: "none: jobs go on", Span: Until, Event: true},
+		Value: "temperature in m°C", Default: 110_000, Outcome: "jobs go on; a uevent says THERMAL= and the temperature", Span: Until, Event: true},
 }
 
 func (k Kind) String() string {

@@ -1,0 +1,77 @@
+package npudrv
+
+import (
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/hw/abi"
+)
+
+// healthEvents handles what the device reports of itself: each event is logged,
+// counted in debugfs's recovery, and the first two are told by a uevent.
+func (d *Device) healthEvents(cause uint32) {
+	if cause == ^uint32(0) {
+		return // nobody answers
+	}
+	if cause&abi.CauseThermal != 0 {
+		t := d.telemetry().TemperatureMC
+		d.recoveries.thermal++
+		d.log("presi %s: a thermal limit is crossed: %d m°C", d.Address, t)
+		d.Uevent("change", fmt.Sprintf("THERMAL=%d", t))
+	}
+	if cause&abi.CauseMemory != 0 {
+		d.recoveries.memory++
+		d.log("presi %s: an error of memory that cannot be corrected", d.Address)
+	}
+	if cause&abi.CauseMgmt != 0 {
+		d.lookAtHeart()
+	}
+}
+
+// lookAtHeart has a thread see whether the management controller's heartbeat goes
+// on. Jobs need no controller: a lost heartbeat is told, and no more.
+func (d *Device) lookAtHeart() {
+	d.bus.Spawn("presi heartbeat", false, func() {
+		if !d.EnterActive() {
+			return
+		}
+		defer d.Exit()
+		if d.silent || d.frozen || d.dark || !d.still() || d.silent {
+			return
+		}
+		d.silent = true
+		d.recoveries.heartbeat++
+		d.log("presi %s: the heartbeat of the management controller is lost", d.Address)
+		d.Uevent("change", "HEARTBEAT=lost")
+	})
+}
+
+// still waits two periods of the heartbeat and reports whether it stood still.
+func (d *Device) still() bool {
+	first := d.read(regHeartbeat)
+	d.bus.Sleep(2 * 1000 * int64(min(d.read(regHeartbeatUS), 1e6)))
+	last := d.read(regHeartbeat)
+	return first == last && last != ^uint32(0)
+}
+
+// heal resets the function of a device whose heartbeat is lost before the first
+// program opens it: nobody has anything to lose.
+func (d *Device) heal() {
+	if !d.silent {
+		return
+	}
+	d.resetLock.Lock()
+	defer d.resetLock.Unlock()
+	if !d.silent || len(d.Files()) > 0 || d.resets.State != resetOK {
+		return
+	}
+	if !d.still() {
+		d.silent = false
+		return
+	}
+	d.resets.State = resetBusy
+	d.stopAll()
+	d.dump("the heartbeat is lost", d.rings...)
+	d.recoverFunction(nil, fmt.Errorf("the heartbeat is lost: %w", unix.ETIME))
+}
