@@ -119,7 +119,7 @@ func TestPointsOutsideTheTable(t *testing.T) {
 		{"HBM2_2000_1ch", "rocobabgrach", "seq_rw21", "mlp4", 4000, 6.177, 30.06, 0.9357},
 		{"DDR4_3200AA", "rocobabgrach", "seq_rd", "mlp1", 4000, 3.490, 17.71, 0.9560},
 	} {
-		got, err := Replay(nil, Config{Device: p.device, Map: p.amap}, p.pattern, p.mode, p.n)
+		got, err := Replay(onward, Config{Device: p.device, Map: p.amap}, p.pattern, p.mode, p.n)
 		require.NoError(t, err)
 		assert.InEpsilon(t, p.bw, got.BandwidthGBps, 0.0002, "%v", p)
 		assert.InEpsilon(t, p.lat, got.ReadLatMeanNs, 0.0006, "%v", p)
