@@ -101,6 +101,7 @@ type Device struct {
 	dumpAt     int64
 	power      *power // nil: none
 	woken      hw.WaitQueue
+	onReserve  func() error
 }
 
 // NewDevice returns a device of a driver, not yet visible.

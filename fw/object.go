@@ -19,6 +19,8 @@ type Object struct {
 	files  int // that have a handle of it
 	offset uint64
 	funcs  ObjectFuncs
+
+	reservation Reservation
 }
 
 // ObjectFuncs is what the driver does for its objects.
@@ -42,6 +44,7 @@ type Mapping interface {
 func (d *Device) NewObject(size int64, funcs ObjectFuncs) *Object {
 	o := &Object{Dev: d, Size: size, refs: 1, funcs: funcs}
 	o.offset = d.offsets.add(o)
+	o.reservation.kernel, o.reservation.fail = d.kernel, &d.onReserve
 	d.get()
 	return o
 }

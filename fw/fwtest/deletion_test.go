@@ -25,6 +25,7 @@ var deletions = []struct {
 	{"look at the ring before a reset", "reset.go", "\tr.complete() // a lost interrupt is no hang\n", "", "TestMatrix"},
 	{"MMU's registers behind a reset", "reset.go", "\tif d.tables != nil {\n\t\td.programMMU()\n\t}\n", "", "TestReferenceDriver"},
 	{"end of the schedulers at unplug", "ring.go", "r.sched.End(unix.ENODEV)", "_ = r", "TestReferenceDriver"},
+	{"slots for a job's fence", "job.go", "d.locked.Lock(1, ", "d.locked.Lock(0, ", "TestReferenceDriver"},
 	{"resume of a queue in error", "ring.go", "\t\tr.d.write(r.reg(regQCtrl), ctrlEnable|ctrlResume)\n", "\t\t_ = r\n", "TestReferenceDriver"},
 	{"death of a guilty queue", "reset.go", "\t\tguilty.queue.entity.Kill(fw.ErrCanceled)\n", "", "TestReferenceDriver"},
 }

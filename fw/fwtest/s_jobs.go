@@ -85,6 +85,82 @@ func s17Allocations(c *Case) {
 	guilty.close()
 }
 
+// Each slot for a job's fence is reserved before anything is armed: when one
+// cannot be had, SUBMIT fails and has changed nothing.
+func s17Slots(c *Case) {
+	u := c.open()
+	x := newSpoiled(u)
+	more := []*Buffer{u.NewBuffer(4096, abi.BODevice), u.NewBuffer(4096, abi.BOHost)}
+	job := func(a *abi.Submit) {
+		a.NumBOs, a.BOs = 4, x.Array(x.data.Handle, more[0].Handle, more[1].Handle, more[0].Handle)
+		x.out(abi.Sync{Syncobj: x.syncobj})(a)
+	}
+	const distinct = 4 // the commands' among them
+	refused := 0
+	for ; ; refused++ {
+		require.LessOrEqual(c, refused, distinct)
+		n := 0
+		c.Dev.Driver.OnReserve(func() error {
+			if n++; n > refused {
+				return unix.ENOMEM
+			}
+			return nil
+		})
+		if err := x.submit(job); err == nil {
+			break
+		} else {
+			c.is(err, unix.ENOMEM, "slot %d", refused+1)
+		}
+		assert.Zero(c, u.Status(x.queue).LastSubmitted)
+		c.is(u.Wait(x.syncobj, 0), unix.EINVAL, "nothing is in the out-sync")
+	}
+	assert.Equal(c, distinct, refused, "a slot in each of the job's buffers")
+	c.Dev.Driver.OnReserve(nil)
+	require.NoError(c, u.Wait(x.syncobj, c.Now()+1e9))
+	require.NoError(c, x.submit(job), "and nothing is left locked")
+	assert.EqualValues(c, 2, u.Status(x.queue).LastSubmitted)
+	u.close()
+}
+
+// The fence of a job is in the reservations of its buffers, for every file that
+// has a handle of them, until it is signalled.
+func s17Reservations(c *Case) {
+	u := c.open()
+	other := c.again(u)
+	shared, ro := u.NewBuffer(4096, abi.BODevice), u.NewBuffer(4096, abi.BODevice|abi.BOReadOnly)
+	q := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+	hung := u.hang(3e6)
+	hung.Buffers = append(hung.Buffers, shared, ro)
+	u.Start(q, hung)
+	out := abi.PrimeHandle{Handle: shared.Handle}
+	Must(u, abi.NrPrimeHandleToFD, &out)
+	in := abi.PrimeHandle{FD: out.FD}
+	Must(other, abi.NrPrimeFDToHandle, &in)
+	require.NoError(c, u.node.CloseFD(out.FD))
+	of := func(file int, handle uint32, usage fw.Usage) bool {
+		o, err := c.Dev.Driver.Files()[file].Object(handle)
+		require.NoError(c, err)
+		defer o.Put()
+		return o.Reservation().Idle(usage)
+	}
+	idle := func(b *Buffer, usage fw.Usage) bool { return of(0, b.Handle, usage) }
+	assert.False(c, of(1, in.Handle, fw.UsageWrite), "the importer sees it")
+	for _, x := range []struct {
+		b                     *Buffer
+		kernel, writes, reads bool // idle
+	}{{shared, true, false, false}, {ro, true, true, false}, {hung.Commands, true, true, false}} {
+		assert.Equal(c, x.kernel, idle(x.b, fw.UsageKernel))
+		assert.Equal(c, x.writes, idle(x.b, fw.UsageWrite))
+		assert.Equal(c, x.reads, idle(x.b, fw.UsageRead))
+	}
+	assert.Equal(c, unix.ETIME, c.ended(u, hung, 1e9))
+	for _, b := range []*Buffer{shared, ro, hung.Commands} {
+		assert.True(c, idle(b, fw.UsageBookkeep))
+	}
+	u.close()
+	other.close()
+}
+
 func s18Timeout(c *Case) {
 	u := c.open()
 	q := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)

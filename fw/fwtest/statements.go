@@ -64,7 +64,9 @@ var Statements = []Statement{
 		{"S16_NextFileInheritsNothing", UAPI, s16Next}}},
 	{17, "nothing can fail once a job is armed", []Test{
 		{"S17_RefusedSubmitArmsNothing", UAPI, s17Refused},
-		{"S17_AllocationsFailBeforeArming", WhiteBox, s17Allocations}}},
+		{"S17_AllocationsFailBeforeArming", WhiteBox, s17Allocations},
+		{"S17_SlotsAreReservedBeforeArming", WhiteBox, s17Slots},
+		{"S17_BuffersKnowTheirJobs", WhiteBox, s17Reservations}}},
 	{18, "every fence is signalled in bounded time, with its error", []Test{
 		{"S18_SuccessAndTimeout", UAPI, s18Timeout},
 		{"S18_ErrorsOfJobs", UAPI, s18Errors},

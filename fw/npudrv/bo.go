@@ -114,6 +114,14 @@ func (d *Device) takeMemory(size, align, owner uint64) (uint64, error) {
 // writable reports whether the device may write the buffer.
 func (b *bo) writable() bool { return b.flags&(abi.BOReadOnly|abi.BOCommand) == 0 }
 
+// usage is what a job does with it.
+func (b *bo) usage() fw.Usage {
+	if b.writable() {
+		return fw.UsageWrite
+	}
+	return fw.UsageRead
+}
+
 // phys is the physical address that page tables hold.
 func (b *bo) phys() uint64 {
 	if b.pages != nil {

@@ -46,9 +46,11 @@ type Device struct {
 
 	scrub scrubber
 
-	residency hw.Mutex     // over where buffers lie
-	objects   []*fw.Object // buffers made for device memory, oldest first
-	jobs      uint64       // clock of their use
+	residency hw.Mutex        // over where buffers lie
+	locked    fw.Reservations // of the submission under way, which holds residency
+	touched   []*fw.Object    // by it
+	objects   []*fw.Object    // buffers made for device memory, oldest first
+	jobs      uint64          // clock of their use
 
 	rings    []*ring
 	faults   *hw.DMA

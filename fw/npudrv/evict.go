@@ -25,7 +25,13 @@ func (d *Device) evictOne() error {
 	}
 	o.Get()
 	defer o.Put()
-	return d.moveOut(o.Private.(*bo), d.viewsOf(o))
+	var locked fw.Reservations
+	if err := locked.Lock(1, o); err != nil {
+		return err
+	}
+	defer locked.Unlock()
+	locked.Wait(fw.UsageBookkeep)
+	return d.moveOut(o.Private.(*bo), &locked, d.viewsOf(o))
 }
 
 // place is a buffer in one of the contexts.
@@ -59,19 +65,16 @@ func (d *Device) victim() (best *fw.Object) {
 		if b.pages != nil || best != nil && best.Private.(*bo).used <= b.used {
 			continue
 		}
-		busy := false
-		for _, p := range d.viewsOf(o) {
-			busy = busy || p.v.use > 0
-		}
-		if !busy {
+		if o.Reservation().Idle(fw.UsageBookkeep) {
 			best = o
 		}
 	}
 	return best
 }
 
-// moveOut takes the mappings away, copies, and makes them again.
-func (d *Device) moveOut(b *bo, places []place) error {
+// moveOut takes the mappings away, copies, and makes them again. Whoever comes to
+// use the buffer meanwhile finds the copy's fence.
+func (d *Device) moveOut(b *bo, locked *fw.Reservations, places []place) error {
 	to := bo{d: d, flags: b.flags&^abi.BODevice | abi.BOHost, size: b.size, evicted: true}
 	if err := to.allocate(); err != nil {
 		return fmt.Errorf("host memory to evict to: %v: %w", err, unix.ENOSPC)
@@ -84,7 +87,7 @@ func (d *Device) moveOut(b *bo, places []place) error {
 		p.c.space.unmapRange(p.v.va, b.size)
 	}
 	d.Exit()
-	err := d.scrub.exec([]abi.Packet{{Op: abi.OpCopy, Src: b.phys(), Dst: to.pages.Bus, RowBytes: b.size, Counts: [2]uint32{1, 1}}})
+	err := d.scrub.exec([]abi.Packet{{Op: abi.OpCopy, Src: b.phys(), Dst: to.pages.Bus, RowBytes: b.size, Counts: [2]uint32{1, 1}}}, locked)
 	if err == nil {
 		d.scrub.give(b.at, b.size, b.owner)
 		b.pages = to.pages

@@ -80,3 +80,28 @@ func TestEviction(t *testing.T) {
 		assert.ErrorIs(t, (&fixture{Program: other}).create(16<<20, abi.BODevice), unix.ENOSPC, "more than the device has evicts nothing")
 	})
 }
+
+// While a buffer is moved its reservation has the move, for whoever comes to use
+// it.
+func TestEvictionIsInTheReservation(t *testing.T) {
+	d := fwtest.NewDevice(t, fwtest.Config(func(c *configs.Config) { c.DRAM.Size = 16 * sim.MiB }))
+	d.Run(func() {
+		p := d.Open()
+		b := p.NewBuffer(14<<20, abi.BODevice)
+		o, err := p.File.Object(b.Handle)
+		require.NoError(t, err)
+		defer o.Put()
+		moving := 0
+		watch := d.Go("watch", func() {
+			for o.Reservation().Idle(fw.UsageKernel) && moving == 0 {
+				d.Bus.Sleep(1e3)
+			}
+			moving++
+			require.NoError(t, o.Reservation().Wait(fw.UsageKernel, fwtest.Forever))
+		})
+		p.NewBuffer(8<<20, abi.BODevice)
+		assert.Equal(t, 1, moving)
+		watch.Join()
+		assert.True(t, o.Reservation().Idle(fw.UsageBookkeep))
+	})
+}

@@ -185,6 +185,12 @@ func (q *queue) arm(f *fw.File, a *abi.Submit, arg []byte) error {
 		j.drop()
 		return err
 	}
+	d := q.client.d
+	if err := d.reserve(j); err != nil {
+		j.drop()
+		return err
+	}
+	defer d.locked.Unlock()
 	q.submitted++
 	j.seqno = q.submitted
 	j.Finished.Seqno = j.seqno
@@ -193,9 +199,29 @@ func (q *queue) arm(f *fw.File, a *abi.Submit, arg []byte) error {
 	for _, s := range out {
 		s.obj.Attach(s.point, j.Finished)
 	}
-	q.client.d.Trace("submit", f, uint64(q.number), j.seqno, a.Length)
-	q.client.d.PowerGet() // until the job is freed
+	for _, o := range d.locked.Objects() {
+		d.locked.Add(o, j.Finished, o.Private.(*bo).usage())
+	}
+	d.Trace("submit", f, uint64(q.number), j.seqno, a.Length)
+	d.PowerGet() // until the job is freed
 	j.Push()
+	return nil
+}
+
+// reserve locks the reservations of a job's buffers and makes room for its fence.
+// Programs synchronise by syncobjs: a job waits for what moves its buffers, not
+// for other jobs on them, while its own fence is there for who cares.
+func (d *Device) reserve(j *job) error {
+	d.touched = d.touched[:0]
+	for _, v := range j.views {
+		d.touched = append(d.touched, v.o)
+	}
+	err := d.locked.Lock(1, d.touched...)
+	clear(d.touched)
+	if err != nil {
+		return err
+	}
+	d.locked.Depend(j.Job, fw.UsageKernel)
 	return nil
 }
 

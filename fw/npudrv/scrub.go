@@ -90,18 +90,19 @@ func (x *scrubber) clear(ranges []extent) error {
 	for i, e := range ranges {
 		packets[i] = abi.Packet{Op: abi.OpFill, Dst: e.at | abi.DeviceBit, RowBytes: e.size, Counts: [2]uint32{1, 1}}
 	}
-	return x.job(packets)
+	return x.job(packets, &fw.Reservations{})
 }
 
-// exec runs packets with physical addresses.
-func (x *scrubber) exec(packets []abi.Packet) error {
+// exec runs packets with physical addresses, on buffers that are locked with a slot
+// each.
+func (x *scrubber) exec(packets []abi.Packet, locked *fw.Reservations) error {
 	x.lock.Lock()
 	defer x.lock.Unlock()
-	return x.job(packets)
+	return x.job(packets, locked)
 }
 
 // job is exec with the lock held.
-func (x *scrubber) job(packets []abi.Packet) error {
+func (x *scrubber) job(packets []abi.Packet, locked *fw.Reservations) error {
 	if x.queue == nil || x.queue.entity.Killed() != nil {
 		r := x.d.ringFor(abi.EngineCopy, fw.PriorityNormal)
 		x.queue = &queue{client: x.self, ring: r, entity: r.sched.NewEntity(fw.PriorityNormal)}
@@ -114,6 +115,9 @@ func (x *scrubber) job(packets []abi.Packet) error {
 	j := &job{Job: x.queue.entity.NewJob(), client: x.self, queue: x.queue, command: x.cmd.Addr, length: uint32(off), trusted: true}
 	j.Private, j.TimeoutNS = j, x.d.timeout(0)
 	x.d.PowerGet() // until the job is freed
+	for _, o := range locked.Objects() {
+		locked.Add(o, j.Finished, fw.UsageKernel)
+	}
 	j.Push()
 	if err := j.Finished.Wait(1<<63 - 1); err != nil {
 		return err
