@@ -1,10 +1,11 @@
 // Package rt is the user-mode runtime: what a program links to use the
 // accelerator. It speaks the uAPI of hw/abi through a Node and nothing else, so
-// the same code drives an in-process device (Local) and a real /dev/accel node.
+// the same code drives an in-process device (OpenIn, Local) and a real /dev/accel
+// node (OpenPath).
 //
 // # Use
 //
-//	dev, err := rt.Open(node)
+//	dev, err := rt.OpenPath("/dev/accel/accel0") // or rt.OpenIn(class, …), rt.Open(node)
 //	lib := dev.Library(rt.Options{})
 //	q, err := dev.NewQueue(rt.Compute, rt.PriorityNormal, 0)
 //	x, err := dev.NewBuffer(bytes, abi.BODevice)
