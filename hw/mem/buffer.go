@@ -128,18 +128,21 @@ func (c *channel) enter(kind int, i int32, at coord, n int32, t int64) {
 			return
 		}
 	}
-	e := c.newEntry(entry{age: age, tick: t, row: at.row, col: at.col, n: n, piece: i, bank: at.bank, write: kind == writes})
-	c.last[kind] = e
-	c.link(kind, e)
+	k := c.newEntry()
+	e := &c.entries[k]
+	e.age, e.tick, e.row, e.col, e.n = age, t, at.row, at.col, n
+	e.piece, e.bank, e.seen, e.write = i, at.bank, false, kind == writes
+	c.last[kind] = k
+	c.link(kind, k)
 }
 
-func (c *channel) newEntry(e entry) int32 {
+// newEntry returns an entry from the pool, whose fields are the caller's to set.
+func (c *channel) newEntry() int32 {
 	if i := c.freeList; i != none {
 		c.freeList = c.entries[i].next
-		c.entries[i] = e
 		return i
 	}
-	c.entries = append(c.entries, e)
+	c.entries = append(c.entries, entry{})
 	return int32(len(c.entries) - 1)
 }
 

@@ -13,7 +13,7 @@ func (c *channel) step(until int64) {
 	if !c.planned {
 		c.plan, c.planned = c.decide(t), true
 	}
-	if c.plan.cmd == cmdColumn && c.burst(until) {
+	if c.plan.act.cmd() == cmdColumn && c.burst(until) {
 		c.planned = false
 		return
 	}
@@ -33,7 +33,7 @@ func (c *channel) step(until int64) {
 // after returns the tick to look at after the planned command at tick t. The
 // column bus has its turn before the row bus; each sees whose buffer's turn it is.
 func (c *channel) after(t int64) int64 {
-	column := c.plan.cmd == cmdColumn
+	column := c.plan.act.cmd() == cmdColumn
 	next := max(t, min(c.colFrom, c.rowFrom))
 	switch {
 	case !c.dual || !column:
@@ -85,7 +85,7 @@ func (c *channel) wakeForRefresh(t int64) {
 
 // issue sends a command at tick t.
 func (c *channel) issue(p *choice, t int64) {
-	switch p.cmd {
+	switch p.act.cmd() {
 	case cmdColumn:
 		c.column(p, t)
 	case cmdActivate:
@@ -119,8 +119,8 @@ func (c *channel) column(p *choice, t int64) {
 	}
 	b := &c.banks[p.bank]
 	i := b.active
-	if !p.active {
-		i = b.queue[p.kind].hit
+	if !p.act.active() {
+		i = b.queue[p.act.kind()].hit
 	}
 	e := &c.entries[i]
 	c.columnTiming(b, e.write, t)
@@ -139,13 +139,13 @@ func (c *channel) column(p *choice, t int64) {
 		c.stats.ReadBytes += c.tx
 		c.serve(e.piece, 1, t+c.readLatency)
 	}
-	if p.active {
+	if p.act.active() {
 		b.active = none
 		c.active &^= 1 << p.bank
 		c.freeEntry(i)
 		c.summarise(p.bank)
 	} else {
-		c.take(int(p.kind), i)
+		c.take(p.act.kind(), i)
 	}
 	if c.policy.closeAfter > 0 && b.columns >= c.policy.closeAfter && b.active == none {
 		c.autoPrecharge(p, b, t)
@@ -164,6 +164,21 @@ func (c *channel) take(kind int, i int32) {
 		c.unlink(kind, i)
 		c.freeEntry(i)
 	}
+}
+
+// detach makes the first transaction of a waiting entry an entry of its own, in
+// no queue.
+func (c *channel) detach(kind int, i int32) int32 {
+	if c.entries[i].n == 1 {
+		c.used[kind]--
+		c.unlink(kind, i)
+		return i
+	}
+	k := c.newEntry()
+	e, of := &c.entries[k], &c.entries[i]
+	e.tick, e.row, e.col, e.n, e.piece, e.bank, e.write = of.tick, of.row, of.col, 1, of.piece, of.bank, of.write
+	c.take(kind, i)
+	return k
 }
 
 // columnTiming notes what a column command of bank b at tick t holds up.
@@ -224,17 +239,16 @@ func (c *channel) activate(p *choice, t int64) {
 		}
 	}
 
-	kind := int(p.kind)
+	kind := p.act.kind()
 	i := b.queue[kind].head
 	if !c.entries[i].seen {
 		c.stats.RowMisses++
 	}
 	c.stats.Activates++
-	first := c.entries[i]
-	first.n, first.seen = 1, true
+	b.active = c.detach(kind, i)
+	first := &c.entries[b.active]
+	first.seen = true
 	first.age = t // of active entries that arrived together the one activated first goes first
-	c.take(kind, i)
-	b.active = c.newEntry(first)
 	c.opened |= 1 << p.bank
 	if c.split {
 		c.act2, c.act2By = p.bank, t+c.act2Within
@@ -252,8 +266,8 @@ func (c *channel) precharge(p *choice, t int64) {
 	r.pre = max(r.pre, t+c.ppd)
 	r.refresh = max(r.refresh, t+c.preToRefresh)
 	c.takeRow(t, 1)
-	if p.kind != refreshing {
-		if e := &c.entries[b.queue[p.kind].miss]; !e.seen {
+	if p.act.kind() != refreshing {
+		if e := &c.entries[b.queue[p.act.kind()].miss]; !e.seen {
 			e.seen = true
 			c.stats.RowConflicts++
 		}
@@ -264,7 +278,7 @@ func (c *channel) precharge(p *choice, t int64) {
 // autoPrecharge closes the row with its last column command.
 func (c *channel) autoPrecharge(p *choice, b *bankState, t int64) {
 	d := c.readToAct
-	if p.kind == writes {
+	if p.act.kind() == writes {
 		d = c.writeToAct
 	}
 	b.act = max(b.act, t+d)

@@ -15,15 +15,26 @@ const (
 // refreshing is the kind of a choice made for a refresh rather than an entry.
 const refreshing = 2
 
-// choice is a command and the tick at which it can be issued.
+// choice is a command and the tick at which it can be issued. It has four fields,
+// not more: what the compiler keeps in registers.
 type choice struct {
-	at     int64
-	age    int64 // of a waiting entry: the older goes first
-	bank   int32 // or rank, of cmdPrechargeAll and an all-bank cmdRefresh
-	kind   int8  // buffer the entry is in
-	cmd    int8
-	active bool // the entry is the bank's active one
+	at   int64
+	age  int64 // of a waiting entry: the older goes first
+	bank int32 // or rank, of cmdPrechargeAll and an all-bank cmdRefresh
+	act  action
 }
+
+// action is a command, the buffer its entry is in, and whether the entry is the
+// bank's active one.
+type action uint32
+
+func actionOf(cmd, kind int8) action { return action(cmd) | action(kind)<<8 }
+
+const ofActive action = 1 << 16
+
+func (a action) cmd() int8    { return int8(a) }
+func (a action) kind() int    { return int(a >> 8 & 0xff) }
+func (a action) active() bool { return a&ofActive != 0 }
 
 var noChoice = choice{at: never}
 
@@ -152,7 +163,7 @@ func (c *channel) pickActive() choice {
 		at := c.columnAt(b, e.write)
 		if at < best.at || at == best.at && (e.tick < tick || e.tick == tick && e.age < age) {
 			tick, age = e.tick, e.age
-			best = choice{at: at, bank: i, kind: e.kind(), cmd: cmdColumn, active: true}
+			best = choice{at: at, bank: i, act: actionOf(cmdColumn, e.kind()) | ofActive}
 		}
 	}
 	return best
@@ -181,8 +192,8 @@ func (c *channel) pickWaiting() (col, row choice) {
 	}
 	for r := range c.ranks {
 		k := &c.ranks[r]
-		c.pickRow(&row, closed&c.inRank[r], max(k.act, c.rowFrom), kind, cmdActivate)
-		c.pickRow(&row, misses&c.inRank[r], max(k.pre, c.rowFrom), kind, cmdPrecharge)
+		row = c.pickRow(row, closed&c.inRank[r], max(k.act, c.rowFrom), kind, cmdActivate)
+		row = c.pickRow(row, misses&c.inRank[r], max(k.pre, c.rowFrom), kind, cmdPrecharge)
 	}
 	col = noChoice
 	for set := s.hits[kind]; set != 0; set &= set - 1 {
@@ -190,7 +201,7 @@ func (c *channel) pickWaiting() (col, row choice) {
 		b := &c.banks[i]
 		if at := c.columnAt(b, kind == writes); at <= col.at {
 			if age := c.entries[b.queue[kind].hit].age; at < col.at || age < col.age {
-				col = choice{at: at, age: age, bank: i, kind: kind, cmd: cmdColumn}
+				col = choice{at: at, age: age, bank: i, act: actionOf(cmdColumn, kind)}
 			}
 		}
 	}
@@ -200,9 +211,9 @@ func (c *channel) pickWaiting() (col, row choice) {
 // pickRow improves the best row command by those of a set of banks, none of
 // them before tick from. Time, age and bank are compared as one number, which
 // spares the branches.
-func (c *channel) pickRow(best *choice, set uint64, from int64, kind, cmd int8) {
+func (c *channel) pickRow(best choice, set uint64, from int64, kind, cmd int8) choice {
 	if set == 0 {
-		return
+		return best
 	}
 	align := int64(0)
 	if c.rising && cmd == cmdActivate {
@@ -217,8 +228,9 @@ func (c *channel) pickRow(best *choice, set uint64, from int64, kind, cmd int8) 
 	}
 	at, age := from+least>>keyBits, least&(1<<keyBits-1)>>bankBits
 	if at < best.at || at == best.at && age < best.age {
-		*best = choice{at: at, age: age, bank: int32(least & (1<<bankBits - 1)), kind: kind, cmd: cmd}
+		return choice{at: at, age: age, bank: int32(least & (1<<bankBits - 1)), act: actionOf(cmd, kind)}
 	}
+	return best
 }
 
 // pickRefresh returns the command that the oldest refresh request needs next.
@@ -232,13 +244,13 @@ func (c *channel) pickRefresh() choice {
 		if c.active&set != 0 || c.act2 != none && set>>c.act2&1 != 0 {
 			return noChoice // a row was just opened for somebody
 		}
-		return choice{at: max(r.pre, r.preAll, c.rowFrom), bank: id, cmd: cmdPrechargeAll}
+		return choice{at: max(r.pre, r.preAll, c.rowFrom), bank: id, act: actionOf(cmdPrechargeAll, 0)}
 	}
 	at := max(r.refresh, c.rowFrom)
 	if c.rising {
 		at = odd(at)
 	}
-	return choice{at: at, bank: id, cmd: cmdRefresh}
+	return choice{at: at, bank: id, act: actionOf(cmdRefresh, 0)}
 }
 
 func (c *channel) pickBankRefresh(id int32) choice {
@@ -248,20 +260,20 @@ func (c *channel) pickBankRefresh(id int32) choice {
 		if c.active>>id&1 != 0 || c.act2 == id {
 			return noChoice
 		}
-		return choice{at: max(b.pre, r.pre, c.rowFrom), bank: id, cmd: cmdPrecharge, kind: refreshing}
+		return choice{at: max(b.pre, r.pre, c.rowFrom), bank: id, act: actionOf(cmdPrecharge, refreshing)}
 	}
 	at := max(b.act+c.actLen-1, r.refresh, r.act, c.rowFrom)
 	if c.rising {
 		at = odd(at)
 	}
-	return choice{at: at, bank: id, cmd: cmdRefresh}
+	return choice{at: at, bank: id, act: actionOf(cmdRefresh, 0)}
 }
 
 // decideSplit is decide for activates in two commands: the second follows
 // within act2By ticks, when nothing else can go or its time is up, and no other
 // activate comes between.
 func (c *channel) decideSplit(t int64) choice {
-	second := choice{at: max(t, c.rowFrom), bank: c.act2, cmd: cmdActivate2}
+	second := choice{at: max(t, c.rowFrom), bank: c.act2, act: actionOf(cmdActivate2, 0)}
 	if c.act2 == none {
 		second.at = never
 	} else if c.act2By <= t {
@@ -280,7 +292,7 @@ func (c *channel) decideSplit(t int64) choice {
 		}
 		best = earlier(best, row)
 	}
-	if second.at < best.at || c.act2 != none && best.cmd == cmdColumn && c.needsClock(best.at) && c.act2By <= best.at+1 {
+	if second.at < best.at || c.act2 != none && best.act.cmd() == cmdColumn && c.needsClock(best.at) && c.act2By <= best.at+1 {
 		return second
 	}
 	return best

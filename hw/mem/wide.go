@@ -170,9 +170,11 @@ func (c *channel) enterWide(kind int, i int32, t int64) {
 		return
 	}
 	c.used[kind] += int32(m)
-	s := stripe{y: y, n: int32(m), piece: i}
-	c.spread(&s)
-	c.wide.win[kind] = append(c.wide.win[kind], s)
+	k := len(c.wide.win[kind]) // admitWide has seen that there is room
+	c.wide.win[kind] = c.wide.win[kind][:k+1]
+	s := &c.wide.win[kind][k]
+	s.y, s.n, s.piece, s.open, s.mask, s.most = y, int32(m), i, false, 0, 0
+	c.spread(s)
 }
 
 // held reports whether a write waits for the first of n transactions from y,
@@ -265,10 +267,7 @@ func (c *channel) busFrom(kind int, s *stripe) int64 {
 
 // serveWide moves the data of a stripe from tick t on.
 func (c *channel) serveWide(kind, i int, t int64) {
-	win := c.wide.win[kind]
-	s := win[i]
-	copy(win[i:], win[i+1:])
-	c.wide.win[kind] = win[:len(win)-1]
+	s := &c.wide.win[kind][i]
 	n := int64(s.n)
 	gap := c.groupGap(kind)
 	last := max(s.tail, t+(n-1)*c.burstLen, t+int64(s.most-1)*gap)
@@ -280,10 +279,13 @@ func (c *channel) serveWide(kind, i int, t int64) {
 		c.columnTiming(&c.banks[k], kind == writes, at)
 		at = max(at-c.burstLen, t)
 	}
-	c.freeBus(kind, &c.ranks[c.banks[bits.TrailingZeros64(s.mask)].rank], &c.stacks[c.banks[bits.TrailingZeros64(s.mask)].stack], bus)
-	m := &c.wide.moving[c.banks[bits.TrailingZeros64(s.mask)].rank]
+	first := &c.banks[lowest(s.mask)]
+	c.freeBus(kind, &c.ranks[first.rank], &c.stacks[first.stack], bus)
+	m := &c.wide.moving[first.rank]
 	c.used[m.kind] -= m.n
 	*m = moving{t + n*c.burstLen/2, s.n, kind}
+	piece := s.piece
+	c.wide.remove(kind, i)
 	c.stats.RowHits += n
 	c.stats.BusyPs += n * c.burstPs
 	if kind == writes {
@@ -291,7 +293,14 @@ func (c *channel) serveWide(kind, i int, t int64) {
 		return
 	}
 	c.stats.ReadBytes += n * c.tx
-	c.serve(s.piece, n, last+c.readLatency)
+	c.serve(piece, n, last+c.readLatency)
+}
+
+// remove takes a stripe out of its window, whose others keep their order.
+func (w *wide) remove(kind, i int) {
+	win := w.win[kind]
+	copy(win[i:], win[i+1:])
+	w.win[kind] = win[:len(win)-1]
 }
 
 // freeBus gives the data bus to the next stripe of a kind from tick bus on:
