@@ -320,6 +320,7 @@ func s11Wedged(c *Case) {
 	c.is(u.Submit(other, nop()), unix.EIO)
 	assert.EqualValues(c, 2, Query[abi.ResetInfo](u, abi.QueryReset).State)
 	assert.Equal(c, "wedged", c.sys("device/state"))
+	c.noMaster()
 	f.Disarm()
 	u.close()
 }

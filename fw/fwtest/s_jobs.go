@@ -257,7 +257,7 @@ func s18Unplug(c *Case) {
 	c.Sleep(100e3)
 	start := c.Now()
 	c.Unbind()
-	assert.Less(c, c.Now()-start, int64(1e9))
+	assert.Less(c, c.Now()-start, int64(190e6), "a reset ends what hangs: nobody waits for it to stop by itself")
 	for _, fd := range fds {
 		s, err := u.node.FenceStatus(fd)
 		require.NoError(c, err)

@@ -104,8 +104,20 @@ func s02EveryStep(c *Case) {
 		}
 		c.is(err, unix.ENOMEM, "allocation %d", n)
 		require.NoError(c, d.Host.Leaks(), "allocation %d", n)
+		c.queuesDisabled()
 	}
 	c.healthy()
+}
+
+// queuesDisabled holds that no queue of the unbound device is enabled.
+func (c *Case) queuesDisabled() {
+	c.Helper()
+	bus := c.Dev.Bus
+	bus.ConfigWrite(pciCommand, 2, 1<<1) // memory decoding
+	for q := range uint64(bus.Read32(abi.BARRegisters, abi.Offset(&abi.Ident, "CAP_QUEUES"))) {
+		assert.EqualValues(c, abi.QueueDisabled, bus.Read32(abi.BARRegisters, abi.Offset(&abi.Queue, "STATE")+q*abi.QueueStride), "queue %d", q)
+	}
+	bus.ConfigWrite(pciCommand, 2, 0)
 }
 
 func s03NodeIsShown(c *Case) {

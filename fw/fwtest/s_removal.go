@@ -71,6 +71,31 @@ func names(tree fs.FS) (out []string) {
 	return out
 }
 
+// Whatever needs a mapping makes it in a section: a handle that another file has
+// exported is mapped by the first call that names it. The bus is watched.
+func s22Imported(c *Case) {
+	u := c.open()
+	b := u.NewBuffer(64<<10, abi.BODevice)
+	fd := b.export()
+	for _, use := range []func(v *User, handle uint32){
+		func(v *User, handle uint32) { Must(v, abi.NrBOInfo, &abi.BOInfo{Handle: handle}) },
+		func(v *User, handle uint32) {
+			q := v.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+			j := nop()
+			j.Buffers = []*Buffer{{p: v, Handle: handle}}
+			assert.Zero(c, c.ended(v, v.Start(q, j), 1e9))
+		},
+	} {
+		v := c.again(u)
+		a := abi.PrimeHandle{FD: fd}
+		Must(v, abi.NrPrimeFDToHandle, &a)
+		use(v, a.Handle)
+		v.close()
+	}
+	require.NoError(c, u.node.CloseFD(fd))
+	u.close()
+}
+
 // A register read that is under way holds the remove up.
 func s22Sections(c *Case) {
 	u := c.open()
@@ -190,6 +215,14 @@ const (
 	masterBit  = 1 << 2
 )
 
+// noMaster holds, in-process, that a device that is given up can do no DMA.
+func (c *Case) noMaster() {
+	c.Helper()
+	if c.Dev != nil {
+		assert.Zero(c, c.Dev.Bus.ConfigRead(pciCommand, 2)&masterBit, "the device can do DMA")
+	}
+}
+
 func s24Quiet(c *Case) {
 	d := c.Dev
 	assert.NotZero(c, d.Bus.ConfigRead(pciCommand, 2)&masterBit, "bus master while bound")
@@ -262,6 +295,7 @@ func s25Permanent(c *Case) {
 	assert.Equal(c, unix.EIO, c.ended(u, j, 2e9))
 	c.is(u.Submit(other, nop()), unix.EIO)
 	assert.Equal(c, "wedged", c.sys("device/state"))
+	c.noMaster()
 	u.close()
 	c.Unbind()
 	require.NoError(c, c.Bind())
@@ -357,6 +391,20 @@ func s26Busy(c *Case) {
 	c.Unbind()
 	u.close()
 	require.NoError(c, c.Bind())
+	c.healthy()
+}
+
+// The system cannot sleep during a reset, and can afterwards.
+func s26Reset(c *Case) {
+	_, err := c.Inject(fault.Spec{Kind: "reset-hang", Duration: 20 * sim.Millisecond})
+	require.NoError(c, err)
+	join := c.Spawn(func() { assert.NoError(c, c.StoreDebug(c.debugDir()+"reset", "1")) })
+	c.awaitReset()
+	c.is(c.Dev.Driver.Suspend(), unix.EBUSY)
+	join()
+	c.healthy()
+	require.NoError(c, c.Dev.Driver.Suspend())
+	c.Dev.Driver.Resume()
 	c.healthy()
 }
 

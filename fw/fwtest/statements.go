@@ -61,7 +61,11 @@ var Statements = []Statement{
 	{16, "each file has an address space of its own", []Test{
 		{"S16_SameAddressOtherMemory", UAPI, s16Same},
 		{"S16_NoAccessAcrossFiles", UAPI, s16Across},
-		{"S16_NextFileInheritsNothing", UAPI, s16Next}}},
+		{"S16_NextFileInheritsNothing", UAPI, s16Next},
+		{"S16_MemoryIsClearedBetweenFiles", UAPI, s16Cleared},
+		{"S16_EvictedBufferKeepsItsData", UAPI, s16Evicted},
+		{"S16_LargePageReplacesATable", UAPI, s16Replaced},
+		{"S16_CloseAwaitsTheDevice", UAPI, s16Awaited}}},
 	{17, "nothing can fail once a job is armed", []Test{
 		{"S17_RefusedSubmitArmsNothing", UAPI, s17Refused},
 		{"S17_AllocationsFailBeforeArming", WhiteBox, s17Allocations},
@@ -70,6 +74,8 @@ var Statements = []Statement{
 	{18, "every fence is signalled in bounded time, with its error", []Test{
 		{"S18_SuccessAndTimeout", UAPI, s18Timeout},
 		{"S18_ErrorsOfJobs", UAPI, s18Errors},
+		{"S18_FaultRecordsAreTaken", HostSide, s18Records},
+		{"S18_CompletedBeforeAReset", HostSide, s18Completed},
 		{"S18_QueueDestroyedAndFileClosed", UAPI, s18Close},
 		{"S18_ForcedReset", HostSide, s18Reset},
 		{"S18_Unplug", HostSide, s18Unplug}}},
@@ -81,6 +87,8 @@ var Statements = []Statement{
 		{"S19_CreditsAreRespected", WhiteBox, s19Credits}}},
 	{20, "a time-out asks for progress; only the guilty context fails", []Test{
 		{"S20_BystandersFinish", UAPI, s20Bystanders},
+		{"S20_NothingEntersAReset", HostSide, s20During},
+		{"S20_InvalidationsBehindAReset", HostSide, s20Invalidates},
 		{"S20_ProgressIsNoHang", UAPI, s20Progress},
 		{"S20_GuiltyContextIsRejected", UAPI, s20Guilty}}},
 	{21, "waits take absolute time; 0 polls; ETIME", []Test{
@@ -89,6 +97,7 @@ var Statements = []Statement{
 		{"S21_Eventfds", UAPI, s21Eventfd}}},
 	{22, "hardware is touched within sections; remove starts with unplug and waits", []Test{
 		{"S22_MappingsAreTornDown", HostSide, s22Mappings},
+		{"S22_MappingsAreMadeInSections", WhiteBox, s22Imported},
 		{"S22_NoAccessAfterRemove", WhiteBox, s22NoAccess},
 		{"S22_UnplugWaitsForSections", WhiteBox, s22Sections}}},
 	{23, "after unplug: ENODEV in fences, descriptors close, a replug is a new device", []Test{
@@ -105,9 +114,13 @@ var Statements = []Statement{
 		{"S25_PermanentFailureDisconnects", WhiteBox, s25Permanent}}},
 	{26, "idle suspends, an ioctl resumes, balanced", []Test{
 		{"S26_IdleSuspendsAndIoctlResumes", UAPI, s26Suspend},
-		{"S26_JobsAndResetsKeepItAwake", HostSide, s26Busy}}},
+		{"S26_JobsAndResetsKeepItAwake", HostSide, s26Busy},
+		{"S26_SuspendDuringResetIsRefused", WhiteBox, s26Reset}}},
 	{27, "a reset is told: uevent, core dump, count, state", []Test{
-		{"S27_ResetIsTold", UAPI, s27Told}}},
+		{"S27_ResetIsTold", UAPI, s27Told},
+		{"S27_ForcedResetIsTold", HostSide, s27Forced},
+		{"S27_ForcedResetThatFails", HostSide, s27Fails},
+		{"S27_HeatAndHeartbeatAreTold", HostSide, s27Health}}},
 	{28, "fdinfo, exact to the byte", []Test{
 		{"S28_FDInfoIsExact", UAPI, s28FDInfo}}},
 	{29, "sysfs, debugfs and sensors are safe at any time; tracepoints", []Test{

@@ -14,6 +14,8 @@ import (
 //
 //   - once the driver is registered the hardware is touched by threads within
 //     Enter and Exit, or in an operation of power management, until remove;
+//   - memory that a queue was given is freed when the driver has seen the queue
+//     disabled, or a reset of it end;
 //   - between the beginning of a reset and the ENABLE of a queue nobody rings the
 //     queue's doorbell, and nobody but who resets asks the MMU for anything.
 type watch struct {
@@ -25,11 +27,14 @@ type watch struct {
 	// the device MMU, too.
 	resetting map[uint64]bool
 	mmu       bool
-	broken    []string
+	// bases are the addresses that queues were given, of those that may use them.
+	lows, bases map[uint64]uint64
+	broken      []string
 }
 
 func newWatch(d *Device, bus hw.Bus) *watch {
-	w := &watch{Bus: bus, d: d, inside: map[*sim.Proc]int{}, resetting: map[uint64]bool{}}
+	w := &watch{Bus: bus, d: d, inside: map[*sim.Proc]int{}, resetting: map[uint64]bool{},
+		lows: map[uint64]uint64{}, bases: map[uint64]uint64{}}
 	d.Class.OnSection(func(step int) {
 		p := d.Engine.Current()
 		if w.inside[p] += step; w.inside[p] == 0 {
@@ -41,7 +46,7 @@ func newWatch(d *Device, bus hw.Bus) *watch {
 
 // touch is an access to the hardware.
 func (w *watch) touch(what string, off uint64) {
-	if w.driver == nil || w.driver.Unplugged() {
+	if !w.bound() {
 		return
 	}
 	if p := w.d.Engine.Current(); w.inside[p] <= 0 {
@@ -55,26 +60,64 @@ func (w *watch) miss(format string, args ...any) {
 	}
 }
 
+// bounds keeps the books of what queues may use: writes of bases by their offset.
+func (w *watch) bounds(off uint64, v uint32) {
+	for _, name := range []string{"SQ", "CQ"} {
+		if _, ok := instance(off, abi.Offset(&abi.Queue, name+"_BASE_LO"), abi.QueueStride); ok {
+			w.lows[off+4] = uint64(v)
+		}
+		if q, ok := instance(off, abi.Offset(&abi.Queue, name+"_BASE_HI"), abi.QueueStride); ok {
+			w.bases[w.lows[off]|uint64(v)<<32] = q
+		}
+	}
+}
+
+// read looks at what the driver learns by a read.
+func (w *watch) read(off uint64, v uint32) {
+	q, state := instance(off, abi.Offset(&abi.Queue, "STATE"), abi.QueueStride)
+	switch {
+	case state && (v == abi.QueueDisabled || v == ^uint32(0)):
+		for base, of := range w.bases {
+			if of == q {
+				delete(w.bases, base)
+			}
+		}
+	case off == abi.Offset(&abi.Ident, "RESET_STATUS") && v&3 == abi.ResetDone && w.mmu:
+		clear(w.bases)
+	}
+}
+
+// FreeDMA implements hw.Bus.
+func (w *watch) FreeDMA(d *hw.DMA) {
+	if q, ok := w.bases[d.Addr]; ok {
+		w.miss("memory of queue %d is freed before the queue is seen disabled", q)
+	}
+	w.Bus.FreeDMA(d)
+}
+
 // wrote looks at a write to a register.
 func (w *watch) wrote(off uint64, v uint32) {
-	if w.driver == nil || w.driver.Unplugged() {
-		return
-	}
-	switch {
-	case off == abi.Offset(&abi.Ident, "RESET_CTRL"):
+	w.bounds(off, v)
+	switch off {
+	case abi.Offset(&abi.Ident, "RESET_CTRL"):
 		w.take(v)
-	case off == abi.Offset(&abi.MMU, "CTX_BASE_HI"):
+	case abi.Offset(&abi.MMU, "CTX_BASE_HI"):
 		w.mmu = false
-	case off == abi.Offset(&abi.MMU, "INV_CMD") && w.mmu:
-		w.miss("an invalidation while the device MMU is being reset")
+	case abi.Offset(&abi.MMU, "INV_CMD"):
+		if w.mmu && w.bound() {
+			w.miss("an invalidation while the device MMU is being reset")
+		}
 	}
 	if q, ok := instance(off, abi.Offset(&abi.Queue, "CTRL"), abi.QueueStride); ok && v&1 != 0 {
 		delete(w.resetting, q)
 	}
-	if q, ok := instance(off, abi.Offset(&abi.Doorbell, "SQ_TAIL"), abi.DoorbellStride); ok && w.resetting[q] {
+	if q, ok := instance(off, abi.Offset(&abi.Doorbell, "SQ_TAIL"), abi.DoorbellStride); ok && w.resetting[q] && w.bound() {
 		w.miss("the doorbell of queue %d while it is being reset", q)
 	}
 }
+
+// bound reports whether the driver is between its registration and its remove.
+func (w *watch) bound() bool { return w.driver != nil && !w.driver.Unplugged() }
 
 // take is the beginning of a reset: domain and index as in RESET_CTRL.
 func (w *watch) take(v uint32) {
@@ -100,7 +143,11 @@ func instance(off, first, stride uint64) (uint64, bool) {
 // Read32 implements hw.Bus.
 func (w *watch) Read32(bar int, off uint64) uint32 {
 	w.touch("a register is read", off)
-	return w.Bus.Read32(bar, off)
+	v := w.Bus.Read32(bar, off)
+	if bar == abi.BARRegisters {
+		w.read(off, v)
+	}
+	return v
 }
 
 // Read64 implements hw.Bus.

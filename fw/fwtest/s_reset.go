@@ -1,0 +1,194 @@
+package fwtest
+
+import (
+	"io/fs"
+	"slices"
+	"strings"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
+	"github.com/presi-sim/presi/sim"
+)
+
+// lost is a fault record that finds no room.
+var lost = fault.Spec{Kind: "record-lost"}
+
+// forced are the resets that an administrator can ask for.
+var forced = []struct {
+	name  string
+	reset func(c *Case) error
+}{
+	{"debugfs", func(c *Case) error { return c.StoreDebug(c.debugDir()+"reset", "1") }},
+	{"function", func(c *Case) error { return c.ResetDevice() }},
+}
+
+// A job that has ended when a reset comes has ended, though no interrupt told.
+func s18Completed(c *Case) {
+	for _, x := range forced {
+		u := c.open()
+		f, err := c.Inject(fault.Spec{Kind: "irq-lost"})
+		require.NoError(c, err)
+		j := u.Start(u.NewQueue(abi.EngineCompute, fw.PriorityNormal), nop())
+		c.Sleep(200e3)
+		require.Equal(c, 1, f.Struck())
+		require.NoError(c, x.reset(c))
+		assert.Zero(c, c.ended(u, j, 1e9), x.name)
+		u.close()
+	}
+}
+
+// Behind a reset invalidations are answered as ever: a buffer that is closed costs
+// no time-out and no other reset.
+func s20Invalidates(c *Case) {
+	u := c.open()
+	for range 5 {
+		u.NewBuffer(4096, abi.BODevice).Close()
+	}
+	for i, x := range forced {
+		require.NoError(c, x.reset(c))
+		start := c.Now()
+		v := c.open()
+		for range 3 {
+			v.NewBuffer(4096, abi.BODevice).Close()
+		}
+		v.close()
+		assert.Less(c, c.Now()-start, int64(20e6), x.name)
+		assert.EqualValues(c, i+1, Query[abi.ResetInfo](u, abi.QueryReset).ResetCount, x.name)
+	}
+	u.close()
+}
+
+// awaitReset waits until a reset is under way.
+func (c *Case) awaitReset() {
+	c.Helper()
+	for deadline := c.Now() + 1e9; c.sys("device/state") != "resetting"; c.Sleep(10e3) {
+		require.Less(c, c.Now(), deadline, "no reset comes")
+	}
+}
+
+// What programs ask for during a reset, of a queue or of more, waits for its end:
+// new jobs on the rings that are reset, buffers that are mapped and unmapped.
+func s20During(c *Case) {
+	for _, domain := range []int{abi.ResetQueue, abi.ResetCompute} {
+		f, err := c.Inject(fault.Spec{Kind: "reset-hang", Target: fault.On(domain), Duration: 20 * sim.Millisecond})
+		require.NoError(c, err)
+		guilty, by := c.open(), c.open()
+		w, far := by.copying(16<<10, 7), by.copying(16<<10, 8)
+		w.Timeout, far.Timeout = 0, 0
+		queues := []uint32{by.NewQueue(abi.EngineCompute, fw.PriorityNormal), by.NewQueue(abi.EngineCopy, fw.PriorityNormal)}
+		gone := by.NewBuffer(64<<10, abi.BODevice)
+		join := func() {}
+		var hung *Job
+		if domain == abi.ResetQueue {
+			hung = guilty.Start(guilty.NewQueue(abi.EngineCompute, fw.PriorityNormal), guilty.hang(2e6))
+		} else {
+			join = c.Spawn(func() { assert.NoError(c, c.StoreDebug(c.debugDir()+"reset", "1")) })
+		}
+		c.awaitReset()
+		c.Sleep(1e6)
+		by.Start(queues[0], w.Job)
+		by.Start(queues[1], far.Job)
+		closes := c.Spawn(gone.Close)
+		if hung != nil {
+			assert.Equal(c, unix.ETIME, c.ended(guilty, hung, 1e9))
+		}
+		join()
+		closes()
+		require.Equal(c, 1, f.Struck())
+		for _, x := range []*work{w, far} {
+			assert.Zero(c, c.ended(by, x.Job, 1e9))
+			assert.True(c, x.right())
+		}
+		guilty.close()
+		by.close()
+	}
+	c.healthy()
+}
+
+// tells runs fn and returns what the device tells meanwhile, by uevents.
+func (c *Case) tells(fn func()) (env []string) {
+	before := len(c.Uevents())
+	fn()
+	for _, e := range c.Uevents()[before:] {
+		env = append(env, e.Env...)
+	}
+	return env
+}
+
+// told returns the value of a uevent's variable.
+func told(env []string, key string) (value string, ok bool) {
+	i := slices.IndexFunc(env, func(s string) bool { return strings.HasPrefix(s, key+"=") })
+	if i < 0 {
+		return "", false
+	}
+	return strings.TrimPrefix(env[i], key+"="), true
+}
+
+// A reset that was asked for is told as one that was not: uevent, core dump,
+// count and state.
+func s27Forced(c *Case) {
+	u := c.open()
+	for i, x := range forced {
+		u.Start(u.NewQueue(abi.EngineCopy, fw.PriorityNormal), u.hang(0))
+		c.Sleep(100e3)
+		env := c.tells(func() { require.NoError(c, x.reset(c)) })
+		_, ok := told(env, "WEDGED")
+		assert.True(c, ok, "%s: %v", x.name, env)
+		at, ok := told(env, "DEVCOREDUMP")
+		require.True(c, ok, "%s: %v", x.name, env)
+		dump, err := fs.ReadFile(c.Sysfs(), at+"/data")
+		require.NoError(c, err)
+		assert.Contains(c, string(dump), "STATE = ", "%s: registers, before the reset", x.name)
+		require.NoError(c, c.StoreSys(at+"/data", "1"), "the next reset's dump has room")
+		info := Query[abi.ResetInfo](u, abi.QueryReset)
+		assert.EqualValues(c, i+1, info.ResetCount, x.name)
+		assert.Zero(c, info.State)
+		assert.Equal(c, "ok", c.sys("device/state"))
+	}
+	u.close()
+}
+
+// A forced reset that does not help says so.
+func s27Fails(c *Case) {
+	a, err := c.Inject(fault.Spec{Kind: "reset-fail", Target: fault.On(abi.ResetCompute), Times: fault.Unlimited})
+	require.NoError(c, err)
+	c.is(c.StoreDebug(c.debugDir()+"reset", "1"), unix.EIO)
+	assert.Equal(c, "wedged", c.sys("device/state"))
+	c.is(c.StoreDebug(c.debugDir()+"reset", "1"), unix.EIO)
+	a.Disarm()
+}
+
+// The device's troubles are told: a thermal limit, a heartbeat that stands still.
+// Jobs go on. A function-level reset, when nobody has the device open, brings the
+// controller back.
+func s27Health(c *Case) {
+	u := c.open()
+	q := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+	for _, x := range []struct{ kind, key, value string }{{"thermal", "THERMAL", "110000"}, {"heartbeat-lost", "HEARTBEAT", "lost"}} {
+		env := c.tells(func() {
+			f, err := c.Inject(fault.Spec{Kind: x.kind})
+			require.NoError(c, err)
+			w := u.copying(16<<10, 3)
+			u.Start(q, w.Job)
+			assert.Zero(c, c.ended(u, w.Job, 1e9))
+			assert.True(c, w.right())
+			c.Sleep(20e6)
+			require.Equal(c, 1, f.Struck())
+		})
+		value, ok := told(env, x.key)
+		require.True(c, ok, "%s: %v", x.kind, env)
+		assert.Equal(c, x.value, value)
+	}
+	assert.Equal(c, "lost", c.sys("device/heartbeat"))
+	assert.Equal(c, "0", c.sys("device/reset_count"), "while the device is open nothing is reset")
+	u.close()
+	c.healthy()
+	assert.Equal(c, "ok", c.sys("device/heartbeat"))
+	assert.Equal(c, "1", c.sys("device/reset_count"))
+	assert.Equal(c, "1.0.0", c.sys("device/firmware_version"))
+}
