@@ -2,6 +2,7 @@ package fwtest
 
 import (
 	"encoding/binary"
+	"math"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -273,6 +274,35 @@ func (b *Buffer) stamp(slot uint64) *Job {
 }
 
 func (b *Buffer) word(slot int64) uint64 { return binary.LittleEndian.Uint64(b.Read(8*slot, 8)) }
+
+// A job that makes progress for ages holds up neither the end of its queue nor
+// that of its file.
+func s18Endless(c *Case) {
+	by := c.open()
+	w := by.copying(16<<10, 6)
+	for _, destroy := range []bool{true, false} {
+		u := c.open()
+		const n = 256 << 10
+		src, dst := u.NewBuffer(n, abi.BOHost), u.NewBuffer(n, abi.BOHost)
+		k := Copy(dst.Addr, src.Addr, n)
+		k.Counts = [2]uint32{math.MaxUint32, math.MaxUint32} // the same row again and again
+		q := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		j := u.Start(q, &Job{Packets: []abi.Packet{k}, Buffers: []*Buffer{src, dst}, Timeout: 1e6})
+		c.Sleep(5e6)
+		c.is(u.Wait(j.Done, 0), unix.ETIME, "it runs beyond its time-out")
+		start := c.Now()
+		if destroy {
+			Must(u, abi.NrQueueDestroy, &abi.QueueDestroy{Queue: q})
+		}
+		u.close()
+		bq := by.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		assert.Zero(c, c.ended(by, by.Start(bq, w.Job), 1e9))
+		assert.Less(c, c.Now()-start, int64(500e6))
+		assert.True(c, w.right())
+		w = by.copying(16<<10, 7)
+	}
+	by.close()
+}
 
 func s19Order(c *Case) {
 	u := c.open()

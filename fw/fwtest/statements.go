@@ -77,6 +77,7 @@ var Statements = []Statement{
 		{"S18_FaultRecordsAreTaken", HostSide, s18Records},
 		{"S18_CompletedBeforeAReset", HostSide, s18Completed},
 		{"S18_QueueDestroyedAndFileClosed", UAPI, s18Close},
+		{"S18_CloseEndsEndlessProgress", UAPI, s18Endless},
 		{"S18_ForcedReset", HostSide, s18Reset},
 		{"S18_Unplug", HostSide, s18Unplug}}},
 	{19, "credits, order within a queue, dependencies across queues, close with jobs queued", []Test{

@@ -24,6 +24,7 @@ type queue struct {
 	failed    uint64 // sequence number of the first failed job
 	err       error  // of the first failed job
 	guilty    bool
+	closing   bool // its jobs get no more time than they have
 }
 
 // job is one submission.
@@ -102,8 +103,9 @@ func queueDestroy(f *fw.File, arg []byte) error {
 }
 
 // close ends the queue's jobs: those that wait are cancelled, those on hardware
-// run to their end.
+// run to their end, or of their time.
 func (q *queue) close() {
+	q.closing = true
 	q.client.queues[q.number-1] = nil
 	q.entity.Kill(fw.ErrCanceled)
 	q.entity.Flush()

@@ -21,7 +21,8 @@ const (
 const resetTimeout = 100e6
 
 // TimedOut implements fw.Backend: a job that makes progress gets more time, and
-// so does one that waits behind another. One that hangs costs a reset.
+// so does one that waits behind another. One that hangs costs a reset, and one
+// that nobody waits for any more.
 func (r *ring) TimedOut(fj *fw.Job) (more bool) {
 	d := r.d
 	if !d.Enter() {
@@ -39,7 +40,7 @@ func (r *ring) TimedOut(fj *fw.Job) (more bool) {
 		return true
 	}
 	progress := d.read(r.reg(regQProgress))
-	if !j.looked || progress != j.progress {
+	if !j.queue.closing && (!j.looked || progress != j.progress) {
 		j.looked, j.progress = true, progress
 		return true
 	}
