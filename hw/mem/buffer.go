@@ -1,21 +1,24 @@
 package mem
 
-// newPiece returns a piece from the pool.
-func (c *channel) newPiece(p piece) int32 {
-	p.next = none
-	if i := c.freePcs; i != none {
+// newPiece returns a piece from the pool, of n transactions from y on that have
+// not been done.
+func (c *channel) newPiece(tag int64, y uint64, n, tick int64) int32 {
+	i := c.freePcs
+	if i != none {
 		c.freePcs = c.pieces[i].next
-		c.pieces[i] = p
-		return i
+	} else {
+		i = int32(len(c.pieces))
+		c.pieces = append(c.pieces, piece{})
 	}
-	c.pieces = append(c.pieces, p)
-	return int32(len(c.pieces) - 1)
+	p := &c.pieces[i]
+	p.tag, p.y, p.left, p.unserved, p.tick, p.end, p.next, p.at = tag, y, n, n, tick, 0, none, 0
+	return i
 }
 
 // accept queues transactions [y, y+n) that arrive at a tick not before now.
 func (c *channel) accept(kind int, tag int64, y uint64, n, tick int64) int32 {
 	c.wake(tick)
-	i := c.newPiece(piece{tag: tag, y: y, left: n, unserved: n, tick: tick})
+	i := c.newPiece(tag, y, n, tick)
 	if kind == reads {
 		c.pieces[i].at = int32(len(c.reading))
 		c.reading = append(c.reading, i)

@@ -162,15 +162,16 @@ func (m *DRAM) Submit(r *hw.Request) {
 // hold keeps a request by number until it is done.
 func (m *DRAM) hold(r *hw.Request) int32 {
 	m.open++
-	f := flight{r: r, start: m.e.Now()}
+	id := int32(len(m.flights))
 	if n := len(m.free); n > 0 {
-		id := m.free[n-1]
+		id = m.free[n-1]
 		m.free = m.free[:n-1]
-		m.flights[id] = f
-		return id
+	} else {
+		m.flights = append(m.flights, flight{})
 	}
-	m.flights = append(m.flights, f)
-	return int32(len(m.flights) - 1)
+	f := &m.flights[id]
+	f.r, f.start, f.parts, f.bad, f.end = r, m.e.Now(), 0, false, 0
+	return id
 }
 
 // arm sees to it that channel i is woken in time, given that tick is now.

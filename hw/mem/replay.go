@@ -109,7 +109,8 @@ func (r *replay) offer(c *channel, i int64, at coord, t int64) bool {
 	if c.used[kind] >= c.limit[kind] {
 		return false
 	}
-	p := c.newPiece(piece{tag: i, unserved: 1, end: t})
+	p := c.newPiece(i, 0, 1, t)
+	c.pieces[p].left, c.pieces[p].end = 0, t
 	c.insert(kind, p, at, 1, t)
 	if pc := &c.pieces[p]; kind == writes || pc.unserved == 0 {
 		c.finish(p)

@@ -19,16 +19,20 @@ const ChunkBytes = 64 << 10
 
 type block [ChunkBytes]byte
 
-// zeroBlock stands for a chunk known to be zero. It is never written.
-var zeroBlock block
-
-// chunk is one granule: data is nil while its content is the store's default
-// (zero, or noise after Scramble), &zeroBlock when it was zeroed as a whole.
+// chunk is one granule. A store has a million of them: they hold no pointer, so
+// that the garbage collector passes over them.
 type chunk struct {
-	data   *block
-	slab   int32 // owner of data, valid when data is real
+	slab   int32 // that backs it, or absent or zeroed
 	pinned bool  // a slice of it was handed out: it must not move
 }
+
+// Numbers of no slab. The content of an absent chunk is the store's default,
+// zero or noise after Scramble; a zeroed one was zeroed as a whole.
+const (
+	absent = iota
+	zeroed
+	firstSlab
+)
 
 // slab is one allocation that backs consecutive chunks.
 type slab struct {
@@ -44,7 +48,8 @@ type slab struct {
 type Store struct {
 	size     uint64
 	chunks   []chunk
-	slabs    []slab
+	slabs    []slab // from firstSlab on
+	present  int    // chunks that are not absent
 	freeIDs  []int32
 	noise    uint64
 	scramble bool // absent chunks hold noise
@@ -57,7 +62,7 @@ func NewStore(size sim.Bytes) *Store {
 		panic("mem: a store cannot have a negative size")
 	}
 	n := (int64(size) + ChunkBytes - 1) / ChunkBytes
-	return &Store{size: uint64(size), chunks: make([]chunk, n)}
+	return &Store{size: uint64(size), chunks: make([]chunk, n), slabs: make([]slab, firstSlab)}
 }
 
 // Size returns the store's size.
@@ -105,9 +110,9 @@ func (s *Store) Read(addr uint64, p []byte) (absentZero bool) {
 	for len(p) > 0 {
 		i, off := addr/ChunkBytes, addr%ChunkBytes
 		n := min(uint64(len(p)), ChunkBytes-off)
-		if c := s.chunks[i].data; c != nil {
+		if c := s.data(int(i)); c != nil {
 			copy(p[:n], c[off:])
-		} else if s.scramble {
+		} else if s.scramble && s.chunks[i].slab == absent {
 			s.fillNoise(addr, p[:n])
 		} else {
 			clear(p[:n])
@@ -124,8 +129,7 @@ func (s *Store) allZero(addr uint64, n int64) bool {
 	}
 	last := (addr + uint64(n) - 1) / ChunkBytes
 	for i := addr / ChunkBytes; i <= last; i++ {
-		d := s.chunks[i].data
-		if d != &zeroBlock && (d != nil || s.scramble) {
+		if k := s.chunks[i].slab; k >= firstSlab || k == absent && s.scramble {
 			return false
 		}
 	}
@@ -145,9 +149,10 @@ func (s *Store) Zero(addr uint64, n int64) {
 		case m == ChunkBytes && !c.pinned:
 			s.drop(int(i))
 			if s.scramble {
-				c.data = &zeroBlock
+				c.slab = zeroed
+				s.present++
 			}
-		case c.data == &zeroBlock || c.data == nil && !s.scramble:
+		case c.slab == zeroed || c.slab == absent && !s.scramble:
 		default:
 			clear(s.backing(int(i))[off : off+m])
 		}
@@ -190,8 +195,7 @@ func (s *Store) Bytes(addr uint64, n int64) []byte {
 // contiguous reports whether one slab backs the chunks first..last.
 func (s *Store) contiguous(first, last int) bool {
 	for i := first; i <= last; i++ {
-		c := &s.chunks[i]
-		if c.data == nil || c.data == &zeroBlock || c.slab != s.chunks[first].slab {
+		if k := s.chunks[i].slab; k < firstSlab || k != s.chunks[first].slab {
 			return false
 		}
 	}
@@ -208,17 +212,17 @@ func (s *Store) gather(first, last int) {
 		}
 		part := data[(i-first)*ChunkBytes:][:ChunkBytes]
 		switch {
-		case c.data != nil:
-			copy(part, c.data[:])
-		case s.scramble:
+		case c.slab >= firstSlab:
+			copy(part, s.data(i)[:])
+		case c.slab == absent && s.scramble:
 			s.fillNoise(uint64(i)*ChunkBytes, part)
 		}
 	}
 	id := s.addSlab(slab{first: first, live: last - first + 1, data: data})
 	for i := first; i <= last; i++ {
 		s.drop(i)
-		s.chunks[i].data = (*block)(data[(i-first)*ChunkBytes:])
 		s.chunks[i].slab = id
+		s.present++
 	}
 	s.resident += int64(len(data))
 }
@@ -236,29 +240,38 @@ func (s *Store) addSlab(sl slab) int32 {
 
 // backing returns chunk i's bytes, allocating them when absent.
 func (s *Store) backing(i int) *block {
-	if d := s.chunks[i].data; d != nil && d != &zeroBlock {
-		return d
+	if s.chunks[i].slab < firstSlab {
+		s.gather(i, i)
 	}
-	s.gather(i, i)
-	return s.chunks[i].data
+	return s.data(i)
+}
+
+// data returns chunk i's bytes, nil when it has no backing.
+func (s *Store) data(i int) *block {
+	k := s.chunks[i].slab
+	if k < firstSlab {
+		return nil
+	}
+	sl := &s.slabs[k]
+	return (*block)(sl.data[(i-sl.first)*ChunkBytes:])
 }
 
 // drop takes chunk i's backing away.
 func (s *Store) drop(i int) {
-	c := &s.chunks[i]
-	if c.data == nil {
+	k := s.chunks[i].slab
+	if k == absent {
 		return
 	}
-	real := c.data != &zeroBlock
-	c.data = nil
-	if !real {
+	s.chunks[i].slab = absent
+	s.present--
+	if k == zeroed {
 		return
 	}
 	s.resident -= ChunkBytes
-	sl := &s.slabs[c.slab]
+	sl := &s.slabs[k]
 	if sl.live--; sl.live == 0 {
 		sl.data = nil
-		s.freeIDs = append(s.freeIDs, c.slab)
+		s.freeIDs = append(s.freeIDs, k)
 	}
 }
 
@@ -266,10 +279,9 @@ func (s *Store) drop(i int) {
 // after it has lost its refresh. Backing is given up; noise takes none.
 func (s *Store) Scramble(stream *sim.Stream) {
 	s.noise, s.scramble = stream.Uint64(), true
-	for i := range s.chunks {
-		c := &s.chunks[i]
-		if c.pinned {
-			s.fillNoise(uint64(i)*ChunkBytes, c.data[:])
+	for i := 0; i < len(s.chunks) && s.present > 0; i++ {
+		if s.chunks[i].pinned {
+			s.fillNoise(uint64(i)*ChunkBytes, s.data(i)[:])
 			continue
 		}
 		s.drop(i)
