@@ -184,7 +184,10 @@ func (r *run) jobDone(rec *queue.Record) {
 	for k, t := range rec.Bill {
 		bill[k] += t
 	}
-	bill[hw.Queue] += rec.Started - from
+	lead := leadBill(rec, from)
+	for k, t := range lead {
+		bill[k] += t
+	}
 	if tr := r.sys.Engine.Trace; tr != nil {
 		tr.Add(sim.Span{Start: from, End: rec.Ended, Track: r.track, Label: r.labels[job.row], Arg: rec.Cookie})
 	}
@@ -193,6 +196,20 @@ func (r *run) jobDone(rec *queue.Record) {
 	if r.o.Progress != nil {
 		r.o.Progress(r.done, r.total)
 	}
+}
+
+// leadBill is the critical path from an instant to a job's start: the queue's,
+// but for what the reads of its entry and commands waited for translation when
+// it began as soon as it had been read.
+func leadBill(rec *queue.Record, from sim.Time) (b hw.Bill) {
+	b[hw.Queue] = rec.Started - from
+	if rec.Started == rec.Ready {
+		entry := min(rec.Stalled.Entry, rec.Fetched-from)
+		commands := min(rec.Stalled.Commands, rec.Ready-max(rec.Fetched, from))
+		b[hw.Translation] = max(entry, 0) + commands
+		b[hw.Queue] -= b[hw.Translation]
+	}
+	return b
 }
 
 // report makes the report of what has been observed.

@@ -34,7 +34,7 @@ func (q *queue) next() bool {
 		return true
 	}
 	if !w.whole() {
-		q.phase = phaseWindow
+		q.phase, q.blocked = phaseWindow, q.u.e.Now()
 		w.fetch(w.off)
 		return false
 	}

@@ -95,6 +95,7 @@ func (q *queue) entryFetched(i int) {
 	now := q.u.e.Now()
 	j.rec.Seqno, j.rec.Cookie, j.rec.ASID = j.sub.Seqno, j.sub.Cookie, j.sub.ASID
 	j.rec.Fetched = now
+	j.rec.Stalled.Entry = j.entry.Stalled
 	if j.status != abi.StatusOK || j.sub.Op == abi.RingNop || j.sub.Bytes == 0 {
 		j.rec.Ready = now
 		j.state = jobReady
@@ -148,6 +149,7 @@ func (q *queue) windowFetched(arg int) {
 	w.arrived()
 	if j.state == jobCommands {
 		j.rec.Ready = q.u.e.Now()
+		j.rec.Stalled.Commands = w.req.Stalled
 		j.state = jobReady
 		if w.req.Status != hw.OK {
 			j.fail(w.req.Status.Code(), w.req.FaultAddr)
@@ -157,6 +159,7 @@ func (q *queue) windowFetched(arg int) {
 		q.advance()
 		return
 	}
+	q.chargeFetch(&w.req)
 	if w.req.Status != hw.OK {
 		q.fail(w.req.Status.Code(), w.req.FaultAddr)
 	}

@@ -61,7 +61,9 @@ func (q *queue) issueCopy() bool {
 func (q *queue) issueKernel() bool {
 	d := q.descriptor()
 	if d.busy {
-		q.phase = phaseKernel
+		if q.phase != phaseKernel {
+			q.phase, q.blocked = phaseKernel, q.u.e.Now()
+		}
 		return false
 	}
 	if d.req.Status != hw.OK {
@@ -147,6 +149,16 @@ func (q *queue) charge() {
 	now := q.u.e.Now()
 	q.bill[hw.Queue] += now - q.billed
 	q.billed = now
+}
+
+// chargeFetch accounts the same when the running entry has waited for a fetch:
+// what that waited for translation is translation's.
+func (q *queue) chargeFetch(r *hw.Request) {
+	since := max(q.blocked, q.billed)
+	stalled := min(r.Stalled, q.u.e.Now()-since)
+	q.charge()
+	q.bill[hw.Queue] -= stalled
+	q.bill[hw.Translation] += stalled
 }
 
 // follow makes an operation that the queue waited for the critical path.

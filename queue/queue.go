@@ -89,6 +89,7 @@ type queue struct {
 	errAt           uint32
 	bill            hw.Bill
 	billed          sim.Time
+	blocked         sim.Time // since when the running entry waits for a fetch
 	began           sim.Time
 	watch           uint32 // grows with each entry, so that an old watchdog is void
 	posts           [maxPosts]posting

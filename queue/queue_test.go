@@ -29,6 +29,7 @@ type bench struct {
 	u       *Unit
 	mem     []byte
 	latency sim.Time
+	stalled sim.Time // of the latency: for translation
 	log     []string // order in which writes became visible and interrupts left
 	copies  []*hw.Copy
 	kernels []*hw.Launch
@@ -66,6 +67,7 @@ func (b *bench) submit(r *hw.Request) {
 func (b *bench) served(uint64) {
 	r := b.pending[0]
 	b.pending = b.pending[1:]
+	r.Stalled = b.stalled
 	switch {
 	case r.Addr+uint64(r.Bytes) > memBytes:
 		r.Status, r.FaultAddr = hw.PageFault, r.Addr
@@ -210,6 +212,32 @@ func TestBillIsTheWholeTime(t *testing.T) {
 	require.Positive(t, r.Bill[hw.Array])
 	require.Positive(t, r.Bill[hw.Memory])
 	require.Positive(t, r.Bill[hw.Queue])
+}
+
+// What an entry waits for its commands and descriptors is the queue's, but for
+// what these reads waited for translation.
+func TestFetchesThatWaitForTranslation(t *testing.T) {
+	path := func(stalled sim.Time) Record {
+		b := newBench(t)
+		b.stalled = stalled
+		b.enable(0)
+		kernel := abi.Packet{Op: abi.OpKernel, Addr: kernelAt, Value: abi.KernelSize}
+		packets := []abi.Packet{kernel}
+		for range 20 { // beyond one window of 256 bytes
+			packets = append(packets, abi.Packet{Op: abi.OpNop})
+		}
+		b.run(packets...)
+		r := b.records[0]
+		require.Equal(t, r.Ended-r.Started, r.Bill.Total())
+		require.Equal(t, stalled, r.Stalled.Entry)
+		require.Equal(t, stalled, r.Stalled.Commands)
+		return r
+	}
+	none, some := path(0), path(30*sim.Nanosecond)
+	require.Zero(t, none.Bill[hw.Translation])
+	const windows, descriptors = 1, 1
+	require.EqualValues(t, (windows+descriptors)*30*sim.Nanosecond, some.Bill[hw.Translation])
+	require.Equal(t, none.Bill[hw.Queue]-some.Bill[hw.Translation], some.Bill[hw.Queue])
 }
 
 func TestLongCommandBufferIsFetchedInWindows(t *testing.T) {

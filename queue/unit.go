@@ -76,7 +76,12 @@ type Record struct {
 	Posted   sim.Time // completion entry handed to the link
 	Packets  int
 	Bill     hw.Bill // critical path from Started to Ended
+	Stalled  Stalls
 }
+
+// Stalls is what the reads of an entry and of its first commands waited for
+// translation, of the times until Fetched and until Ready.
+type Stalls struct{ Entry, Commands sim.Time }
 
 // New returns the queues, disabled.
 func New(e *sim.Engine, cfg Config, parts Parts) *Unit {

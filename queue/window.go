@@ -98,6 +98,7 @@ func (q *queue) descriptorFetched(arg int) {
 		clear(d.buf[:])
 	}
 	if q.phase == phaseKernel {
+		q.chargeFetch(&d.req)
 		q.phase = phaseIssue
 	}
 	q.advance()
