@@ -161,7 +161,7 @@ func (r *Report) writeTotals(w io.Writer) error {
 	row("bound by", "%s", r.BoundBy)
 	for k := range hw.NumResources {
 		if t := r.Bill[k.String()]; t > 0 {
-			row("  "+k.String(), "%.1f %%", 100*float64(t)/float64(max(r.SimTime, 1)))
+			row("  "+k.String(), "%.1f %%, %s", 100*float64(t)/float64(max(r.SimTime, 1)), duration(sim.Time(t)))
 		}
 	}
 	if r.Accuracy != nil {
