@@ -74,7 +74,7 @@ func (c Config) Validate() []error {
 // IOMMUConfig is the host's IOMMU: section [iommu].
 type IOMMUConfig struct {
 	IOTLBEntries     int      `toml:"iotlb_entries" doc:"translations cached"`
-	IOTLBWays        int      `toml:"iotlb_ways" doc:"their associativity; divides iotlb_entries into a power of two"`
+	IOTLBWays        int      `toml:"iotlb_ways" doc:"their associativity; divides iotlb_entries into a power of two. 0: fully associative"`
 	DDTEntries       int      `toml:"ddt_entries" doc:"device contexts cached"`
 	PDTEntries       int      `toml:"pdt_entries" doc:"process contexts cached"`
 	WalkCacheEntries int      `toml:"walk_cache_entries" doc:"page-table pointers cached, of each stage; 0: every walk starts at the root"`
@@ -86,7 +86,7 @@ type IOMMUConfig struct {
 // from memory, not checked) infer it from a server's DMA bandwidth, and as many page-table
 // pointers.
 func DefaultIOMMUConfig() IOMMUConfig {
-	return IOMMUConfig{IOTLBEntries: 64, IOTLBWays: 64, DDTEntries: 16, PDTEntries: 16,
+	return IOMMUConfig{IOTLBEntries: 64, DDTEntries: 16, PDTEntries: 16,
 		WalkCacheEntries: 64, Walkers: 6, HitLatency: 10 * sim.Nanosecond}
 }
 
@@ -101,6 +101,9 @@ func (c IOMMUConfig) Validate() []error {
 	})
 	if c.HitLatency < 0 || c.HitLatency > sim.Millisecond {
 		errs = append(errs, hw.BadConfig("iommu.hit_latency", c.HitLatency, "a time from 0ps to 1ms"))
+	}
+	if c.IOTLBWays == 0 {
+		return errs
 	}
 	return append(errs, checkWays("iommu.iotlb_ways", c.IOTLBEntries, c.IOTLBWays)...)
 }

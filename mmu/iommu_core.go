@@ -46,7 +46,11 @@ type iommuCore struct {
 
 func newIOMMUCore(cfg IOMMUConfig, caps uint64) *iommuCore {
 	c := &iommuCore{caps: caps}
-	c.iotlb = NewTLB(cfg.IOTLBEntries, cfg.IOTLBWays, LRU)
+	ways := cfg.IOTLBWays
+	if ways == 0 {
+		ways = cfg.IOTLBEntries
+	}
+	c.iotlb = NewTLB(cfg.IOTLBEntries, ways, LRU)
 	if n := cfg.WalkCacheEntries; n > 0 {
 		c.tables, c.gtables = NewTLB(n, n, LRU), NewTLB(n, n, LRU)
 	}
