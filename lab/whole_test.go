@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"strings"
 	"testing"
@@ -179,6 +180,50 @@ func TestNoOpLatencyByStage(t *testing.T) {
 		t.Logf("%s: %v", machine, Stage{"no-op job", sum})
 		require.Greater(t, sum, 2*cfg.PCIe.Latency, "the link is crossed at least there and back")
 		require.Less(t, sum, 50*sim.Microsecond)
+	}
+}
+
+// Each part of a machine moves its own row of the table of what bounded a run,
+// and hardly the others.
+func TestEachKeyMovesItsRow(t *testing.T) {
+	path := func(machine, w, sets string) map[string]int64 {
+		cfg, err := configs.Machine(machine, strings.Fields(sets)...)
+		require.NoError(t, err)
+		g, err := workload.Load(w, workload.Options{})
+		require.NoError(t, err)
+		r, err := Run(context.Background(), Options{Machine: cfg, Graph: g, TimingOnly: true})
+		require.NoError(t, err)
+		return r.Bill
+	}
+	for _, c := range []struct {
+		machine, workload, sets string
+		row                     hw.Resource
+		low, high               float64 // of the row's time with sets, in parts of its time without
+	}{
+		{"edge", "resnet18", "array.rows=8", hw.Array, 1.9, 2.1},
+		{"edge", "gpt2-decode", "dram.channels=1 dram.size=2GiB", hw.Memory, 1.8, 2.1},
+		{"edge", "resnet18", "pcie.lanes=1", hw.Link, 3.4, 4.2},
+		{"edge", "resnet18", "pcie.lanes=16", hw.Link, 0.2, 0.3},
+		{"datacenter", "dlrm", "iommu.iotlb_entries=1", hw.Translation, 8, 20},
+		{"datacenter", "dlrm", "iommu.iotlb_entries=4", hw.Translation, 1.5, 8},
+	} {
+		before, after := path(c.machine, c.workload, ""), path(c.machine, c.workload, c.sets)
+		var whole int64
+		for _, t := range before {
+			whole += t
+		}
+		for name, was := range before {
+			ratio := float64(after[name]) / float64(max(was, 1))
+			what := fmt.Sprintf("%s, %s, %s: %s", c.machine, c.workload, c.sets, name)
+			t.Logf("%s: %.3f of %.2f %%", what, ratio, 100*float64(was)/float64(whole))
+			switch {
+			case name == c.row.String():
+				require.GreaterOrEqual(t, ratio, c.low, what)
+				require.LessOrEqual(t, ratio, c.high, what)
+			case was > whole/50:
+				require.InDelta(t, 1, ratio, 0.25, what)
+			}
+		}
 	}
 }
 
