@@ -4,9 +4,11 @@ GO ?= go
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 # make race PKGS=./queue, make bench BENCH=Engine COUNT=10, make fuzz FUZZTIME=5m,
+# make fuzz FUZZ='FuzzIoctls|FuzzRaw' (by name), make fuzz NOFUZZ=FuzzRaw (all but),
 # make soak SOAK=1h SEED=1000
 PKGS      ?= ./...
 FUZZ      ?= Fuzz
+NOFUZZ    ?= ^$$
 FUZZTIME  ?= 30s
 SOAK      ?= 10m
 SEED      ?= 1
@@ -53,9 +55,9 @@ check: lint policy ## generated files in step, lint, import policy
 	$(GO) test ./validate -count=1 -run TestTargets
 
 fuzz: ## every fuzz target for FUZZTIME
-	@set -e; for t in $$(grep -ro --include=*_test.go '^func Fuzz[A-Za-z0-9_]*' . | grep -E '$(FUZZ)' | sed 's|/[^/]*:func |:|' | sort); do \
+	@set -e; for t in $$(grep -ro --include=*_test.go '^func Fuzz[A-Za-z0-9_]*' . | grep -E '$(FUZZ)' | grep -vE '$(NOFUZZ)' | sed 's|/[^/]*:func |:|' | sort); do \
 		echo "== $${t%%:*} $${t##*:}"; \
-		$(GO) test $${t%%:*} -run '^$$' -fuzz "^$${t##*:}\$$" -fuzztime $(FUZZTIME); \
+		$(GO) test $${t%%:*} -run '^$$' -fuzz "^$${t##*:}\$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 2s; \
 	done
 
 soak: ## all faults, programs and resets at random for SOAK, from SEED on

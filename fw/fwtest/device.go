@@ -18,6 +18,7 @@
 package fwtest
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/stretchr/testify/require"
@@ -203,12 +204,7 @@ func (d *Device) check() {
 			d.Bus.Sleep(20_000) // posted writes arrive
 			require.NoError(d.T, drv.CheckTables(d.NPU.Memory().Peek))
 		}
-		for _, p := range d.programs {
-			if !p.File.Closed() {
-				require.NoError(d.T, p.File.Close())
-			}
-			p.unmapAll()
-		}
+		require.NoError(d.T, d.closeAll())
 		if drv != nil {
 			require.NoError(d.T, drv.Leaks(), "with every file closed")
 			d.Remove()
@@ -218,9 +214,37 @@ func (d *Device) check() {
 	require.NoError(d.T, d.Host.Leaks(), "with the driver removed")
 	d.unwatch()
 	require.Empty(d.T, d.missed, "the driver's accesses")
+	require.NoError(d.T, d.leaks())
+}
+
+// closeAll ends what programs hold: files and mappings.
+func (d *Device) closeAll() (err error) {
 	for _, p := range d.programs {
-		require.NoError(d.T, p.Memory.Leaks())
+		if !p.File.Closed() {
+			err = errors.Join(err, p.File.Close())
+		}
+		p.unmapAll()
 	}
+	return err
+}
+
+// leaks reports what programs have not closed.
+func (d *Device) leaks() (err error) {
+	for _, p := range d.programs {
+		err = errors.Join(err, p.Memory.Leaks())
+	}
+	return err
+}
+
+// Clean ends all programs and holds that nothing of them is left in the driver, so
+// that the device can serve another test as a new one would. It runs in a process.
+func (d *Device) Clean() error {
+	err := errors.Join(d.closeAll(), d.Driver.Leaks(), d.leaks())
+	if len(d.watch.broken) > 0 {
+		err = errors.Join(err, fmt.Errorf("the driver's accesses: %v", d.watch.broken))
+	}
+	d.programs, d.log = nil, nil
+	return err
 }
 
 // report says what led to a failure.

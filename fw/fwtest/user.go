@@ -3,6 +3,7 @@ package fwtest
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
@@ -133,6 +134,15 @@ func (b *Buffer) Map() View {
 		b.p.areas = append(b.p.areas, b.area)
 	}
 	return b.area
+}
+
+// Unmap ends the buffer's mapping.
+func (b *Buffer) Unmap() {
+	if b.area != nil {
+		b.area.Unmap()
+		b.p.areas = slices.DeleteFunc(b.p.areas, func(x View) bool { return x == b.area })
+		b.area = nil
+	}
 }
 
 // Write stores bytes through the mapping.
