@@ -32,6 +32,7 @@ type Unit struct {
 	contextBase uint64
 	contexts    uint32
 	stale       staleLog
+	keen        bool // walks that fault leave their pointers, too
 	jobs        []invalidation
 	injector    *fault.Injector
 	stats       Stats
@@ -225,6 +226,11 @@ func (u *Unit) again(p *piece, m *mapping) bool {
 func (u *Unit) key(p *piece) walkKey {
 	return walkKey{space: uint64(p.sub.ASID), page: p.va >> pageShift, kind: accessOf(&p.sub), priv: p.sub.Priv}
 }
+
+// Keen has the unit remember the pointers to page tables that walks have followed
+// to no end, as an implementation may (RISC-V privileged 1.13, 12.2.1): a table
+// whose entries are all clear needs an invalidation, too, before it goes.
+func (u *Unit) Keen() { u.keen = true }
 
 // Invalidate drops cached translations and calls done when they are dropped,
 // walks under way that read the old tables are discarded, and every access

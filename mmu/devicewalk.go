@@ -141,6 +141,9 @@ func (d *deviceWalk) walking(op *MemOp) bool {
 	}
 	w := &d.walk
 	if w.Fault != NoFault {
+		if d.u.keen && !d.stale() {
+			d.installTables()
+		}
 		return d.end(causeOf(w.Kind, w.Fault), walkStatus[w.Fault])
 	}
 	if w.PA&physReserved != 0 {
@@ -167,6 +170,12 @@ func (d *deviceWalk) install() {
 		u.ctx.insert(uint64(d.asid), d.ctx)
 	}
 	u.l2.Insert(d.entry)
+	d.installTables()
+}
+
+// installTables remembers the pointers that the walk has followed.
+func (d *deviceWalk) installTables() {
+	u := d.u
 	if u.tables == nil || d.ctx.Mode == abi.ModeShared {
 		return
 	}

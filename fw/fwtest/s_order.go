@@ -102,17 +102,17 @@ func s16Replaced(c *Case) {
 // job that has not listed it: whoever gets the memory next has it alone.
 func s16Awaited(c *Case) {
 	u := c.open()
-	const n = 256 << 10
-	for i := range 20 {
+	const n, page = 1 << 20, 4096
+	for i := range 24 {
 		q := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
 		x := u.NewBuffer(n, abi.BODevice)
 		j := u.Start(q, &Job{Packets: []abi.Packet{Fill(x.Addr, 0x7777777777777777, n)}})
-		c.Sleep(int64(4000 + i*700))
+		c.Sleep(int64(4000 + i*1000))
 		x.Close()
 		y := u.NewBuffer(n, abi.BODevice)
-		y.Write(0, make([]byte, n))
+		y.Write(n-page, make([]byte, page))
 		require.NoError(c, u.Wait(j.Done, c.Now()+2e9))
-		require.Equal(c, make([]byte, n), y.Read(0, n), "round %d: a late write in another buffer", i)
+		require.Equal(c, make([]byte, page), y.Read(n-page, page), "round %d: a late write in another buffer", i)
 		y.Close()
 		j.Commands.Close()
 		Must(u, abi.NrQueueDestroy, &abi.QueueDestroy{Queue: q})
@@ -146,7 +146,7 @@ func (c *Case) records() int {
 // acknowledges what it has taken, also behind a reset.
 func s18Records(c *Case) {
 	u := c.open()
-	b := u.NewBuffer(4096, abi.BODevice)
+	b := u.NewBuffer(4096, abi.BOHost)
 	taken := func(want int, when string) {
 		c.Helper()
 		c.Sleep(1e6)
@@ -167,9 +167,11 @@ func s18Records(c *Case) {
 	fault()
 	assert.Equal(c, 1, f.Struck())
 	taken(70, "after a record that was lost")
-	require.NoError(c, c.StoreDebug(c.debugDir()+"reset", "1"))
-	taken(70, "after a reset")
-	fault()
-	taken(71, "after a reset and a fault")
+	for i, x := range forced {
+		require.NoError(c, x.reset(c))
+		taken(70+i, "after a reset: "+x.name)
+		fault()
+		taken(71+i, "after a reset and a fault: "+x.name)
+	}
 	u.close()
 }

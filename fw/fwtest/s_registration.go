@@ -114,6 +114,7 @@ func (c *Case) queuesDisabled() {
 	c.Helper()
 	bus := c.Dev.Bus
 	bus.ConfigWrite(pciCommand, 2, 1<<1) // memory decoding
+	assert.Zero(c, bus.Read32(abi.BARRegisters, abi.Offset(&abi.Ident, "IRQ_MASK")))
 	for q := range uint64(bus.Read32(abi.BARRegisters, abi.Offset(&abi.Ident, "CAP_QUEUES"))) {
 		assert.EqualValues(c, abi.QueueDisabled, bus.Read32(abi.BARRegisters, abi.Offset(&abi.Queue, "STATE")+q*abi.QueueStride), "queue %d", q)
 	}

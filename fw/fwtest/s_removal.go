@@ -176,6 +176,26 @@ func s23Replug(c *Case) {
 	assert.Equal(c, []string{"add", "remove", "add", "remove", "add", "remove", "add"}, actions)
 }
 
+// What programs have left in device memory is gone when the driver comes back.
+func s23Data(c *Case) {
+	const secret = 0x5ec2e75ec2e75ec2
+	u := c.open()
+	_, size := c.pieces(u, secret)
+	u.close()
+	c.Unbind()
+	require.NoError(c, c.Bind())
+	v := c.open()
+	out := v.NewBuffer(4096, abi.BOHost)
+	for i := range v.available() / size {
+		b := v.NewBuffer(size, abi.BODevice)
+		require.Zero(c, c.one(v, Copy(out.Addr, b.Addr, 4096), b, out))
+		for word := range int64(512) {
+			require.NotEqualValues(c, uint64(secret), out.word(word), "piece %d", i)
+		}
+	}
+	v.close()
+}
+
 // The driver takes the vectors that it can get, down to one, and none is a
 // failure of probe.
 func s24Vectors(c *Case) {
@@ -194,6 +214,34 @@ func s24Vectors(c *Case) {
 		}
 		u.close()
 	}
+}
+
+// Rings that share a vector: a message tells of one of them, and the others are
+// looked at while their completions come.
+func s24Shared(c *Case) {
+	c.Unbind()
+	f, err := c.Inject(fault.Spec{Kind: "fewer-vectors", Value: 2})
+	require.NoError(c, err)
+	require.NoError(c, c.Bind())
+	u := c.open()
+	var jobs []*Job
+	for range 60 {
+		for _, engine := range []uint32{abi.EngineCompute, abi.EngineCopy} {
+			for _, priority := range []uint32{fw.PriorityNormal, fw.PriorityHigh} {
+				if len(jobs) < 4 {
+					u.NewQueue(engine, priority)
+				}
+				jobs = append(jobs, u.Start(uint32(len(jobs)%4)+1, nop()))
+			}
+		}
+	}
+	for _, j := range jobs {
+		require.Zero(c, c.ended(u, j, 1e9))
+	}
+	u.close()
+	f.Disarm()
+	c.Unbind()
+	require.NoError(c, c.Bind())
 }
 
 // maskless is a bus that cannot meet any DMA mask.
@@ -266,6 +314,22 @@ func s25Reset(c *Case) {
 	assert.Zero(c, c.ended(u, w.Job, 2e9))
 	assert.True(c, w.right())
 	u.close()
+	c.healthy()
+}
+
+// A function-level reset takes device memory: a context that had buffers there is
+// dead, one that had none goes on.
+func s25Lost(c *Case) {
+	u, v := c.open(), c.open()
+	uq, vq := u.NewQueue(abi.EngineCompute, fw.PriorityNormal), v.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+	u.NewBuffer(4096, abi.BODevice)
+	v.NewBuffer(4096, abi.BOHost)
+	require.NoError(c, c.ResetDevice())
+	c.is(u.Submit(uq, nop()), unix.ECANCELED, "its memory is gone")
+	assert.Zero(c, u.Status(uq).Guilty)
+	assert.Zero(c, c.ended(v, v.Start(vq, nop()), 1e9), "it has lost nothing")
+	u.close()
+	v.close()
 	c.healthy()
 }
 

@@ -71,38 +71,64 @@ func (c *Case) awaitReset() {
 	}
 }
 
-// What programs ask for during a reset, of a queue or of more, waits for its end:
-// new jobs on the rings that are reset, buffers that are mapped and unmapped.
+// begun are resets that take a while, each as somebody brings it about.
+var begun = []struct {
+	name   string
+	faults []fault.Spec
+	forced func(c *Case) error // nil: a job hangs
+	memory bool                // device memory is kept
+}{
+	{"of a queue", []fault.Spec{slowReset(abi.ResetQueue)}, nil, true},
+	{"of the compute part, as that of the queue fails", []fault.Spec{{Kind: "reset-fail", Target: fault.On(abi.ResetQueue)}, slowReset(abi.ResetCompute)}, nil, true},
+	{"of the function, as no other helps", []fault.Spec{{Kind: "reset-fail", Times: 2}}, nil, false},
+	{"of the compute part, forced", []fault.Spec{slowReset(abi.ResetCompute)}, forced[0].reset, true},
+	{"of the function, by the host", nil, forced[1].reset, false},
+}
+
+func slowReset(domain int) fault.Spec {
+	return fault.Spec{Kind: "reset-hang", Target: fault.On(domain), Duration: 20 * sim.Millisecond}
+}
+
+// What programs ask for during a reset waits for its end: new jobs on the rings
+// that are reset, buffers that are mapped and unmapped.
 func s20During(c *Case) {
-	for _, domain := range []int{abi.ResetQueue, abi.ResetCompute} {
-		f, err := c.Inject(fault.Spec{Kind: "reset-hang", Target: fault.On(domain), Duration: 20 * sim.Millisecond})
-		require.NoError(c, err)
+	for _, x := range begun {
+		for _, f := range x.faults {
+			_, err := c.Inject(f)
+			require.NoError(c, err)
+		}
+		place := uint32(abi.BODevice)
+		if !x.memory {
+			place = abi.BOHost // who has nothing in device memory goes on
+		}
 		guilty, by := c.open(), c.open()
-		w, far := by.copying(16<<10, 7), by.copying(16<<10, 8)
-		w.Timeout, far.Timeout = 0, 0
-		queues := []uint32{by.NewQueue(abi.EngineCompute, fw.PriorityNormal), by.NewQueue(abi.EngineCopy, fw.PriorityNormal)}
-		gone := by.NewBuffer(64<<10, abi.BODevice)
+		src, gone := by.NewBuffer(16<<10, abi.BOHost), by.NewBuffer(64<<10, place)
+		src.Write(0, pattern(16<<10, 7))
 		join := func() {}
 		var hung *Job
-		if domain == abi.ResetQueue {
+		if x.forced == nil {
 			hung = guilty.Start(guilty.NewQueue(abi.EngineCompute, fw.PriorityNormal), guilty.hang(2e6))
 		} else {
-			join = c.Spawn(func() { assert.NoError(c, c.StoreDebug(c.debugDir()+"reset", "1")) })
+			join = c.Spawn(func() { assert.NoError(c, x.forced(c), x.name) })
 		}
 		c.awaitReset()
 		c.Sleep(1e6)
-		by.Start(queues[0], w.Job)
-		by.Start(queues[1], far.Job)
+		var dst []*Buffer
+		var jobs []*Job
+		for _, engine := range []uint32{abi.EngineCompute, abi.EngineCopy} {
+			to := by.NewBuffer(16<<10, abi.BOHost)
+			dst = append(dst, to)
+			jobs = append(jobs, by.Start(by.NewQueue(engine, fw.PriorityNormal), &Job{Packets: []abi.Packet{Copy(to.Addr, src.Addr, to.Size)}, Buffers: []*Buffer{src, to}}))
+		}
 		closes := c.Spawn(gone.Close)
 		if hung != nil {
-			assert.Equal(c, unix.ETIME, c.ended(guilty, hung, 1e9))
+			assert.NotZero(c, c.ended(guilty, hung, 1e9), x.name)
 		}
 		join()
 		closes()
-		require.Equal(c, 1, f.Struck())
-		for _, x := range []*work{w, far} {
-			assert.Zero(c, c.ended(by, x.Job, 1e9))
-			assert.True(c, x.right())
+		for i, j := range jobs {
+			assert.Zero(c, c.ended(by, j, 1e9), x.name)
+			assert.Equal(c, pattern(16<<10, 7), dst[i].Read(0, 16<<10), x.name)
 		}
 		guilty.close()
 		by.close()
@@ -161,6 +187,25 @@ func s27Fails(c *Case) {
 	assert.Equal(c, "wedged", c.sys("device/state"))
 	c.is(c.StoreDebug(c.debugDir()+"reset", "1"), unix.EIO)
 	a.Disarm()
+}
+
+// What happens to a device that sleeps is told when it wakes.
+func s27Asleep(c *Case) {
+	u := c.open()
+	c.autosuspend()
+	c.suspends("nobody uses it")
+	f, err := c.Inject(fault.Spec{Kind: "thermal", At: sim.Time(c.Now())*sim.Nanosecond + sim.Millisecond})
+	require.NoError(c, err)
+	c.Sleep(20e6)
+	require.Equal(c, 1, f.Struck())
+	require.Equal(c, "suspended", c.power())
+	env := c.tells(func() {
+		u.NewBuffer(4096, abi.BODevice)
+		c.Sleep(1e6)
+	})
+	_, ok := told(env, "THERMAL")
+	assert.True(c, ok, "%v", env)
+	u.close()
 }
 
 // The device's troubles are told: a thermal limit, a heartbeat that stands still.

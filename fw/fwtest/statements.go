@@ -103,13 +103,16 @@ var Statements = []Statement{
 		{"S22_UnplugWaitsForSections", WhiteBox, s22Sections}}},
 	{23, "after unplug: ENODEV in fences, descriptors close, a replug is a new device", []Test{
 		{"S23_FencesEndWithENODEV", HostSide, s23Fences},
-		{"S23_ReplugIsANewDevice", HostSide, s23Replug}}},
+		{"S23_ReplugIsANewDevice", HostSide, s23Replug},
+		{"S23_ReplugLeavesNoData", HostSide, s23Data}}},
 	{24, "vectors with a fall-back; no DMA and no interrupt after remove", []Test{
 		{"S24_FewerVectors", WhiteBox, s24Vectors},
+		{"S24_RingsShareAVector", HostSide, s24Shared},
 		{"S24_DMAMaskIsAskedFor", WhiteBox, s24Mask},
 		{"S24_QuietAfterRemove", WhiteBox, s24Quiet}}},
 	{25, "function-level reset with prepare and done; AER recovery", []Test{
 		{"S25_FunctionResetUnderLoad", HostSide, s25Reset},
+		{"S25_ContextsWithoutMemoryGoOn", HostSide, s25Lost},
 		{"S25_FatalErrorRecovers", HostSide, s25Fatal},
 		{"S25_NonFatalErrorNeedsNoReset", HostSide, s25NonFatal},
 		{"S25_PermanentFailureDisconnects", WhiteBox, s25Permanent}}},
@@ -121,7 +124,8 @@ var Statements = []Statement{
 		{"S27_ResetIsTold", UAPI, s27Told},
 		{"S27_ForcedResetIsTold", HostSide, s27Forced},
 		{"S27_ForcedResetThatFails", HostSide, s27Fails},
-		{"S27_HeatAndHeartbeatAreTold", HostSide, s27Health}}},
+		{"S27_HeatAndHeartbeatAreTold", HostSide, s27Health},
+		{"S27_WhatHappensInSleepIsTold", HostSide, s27Asleep}}},
 	{28, "fdinfo, exact to the byte", []Test{
 		{"S28_FDInfoIsExact", UAPI, s28FDInfo}}},
 	{29, "sysfs, debugfs and sensors are safe at any time; tracepoints", []Test{

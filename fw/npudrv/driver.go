@@ -243,7 +243,6 @@ func (d *Device) initMemory() error {
 	d.asids, d.spaces = make([]bool, d.maxASID), make([]*space, d.maxASID)
 	d.asids[0] = true // never valid
 	d.bus.WriteBAR(abi.BARMemory, at, make([]byte, n))
-	d.programMMU()
 	return nil
 }
 
@@ -252,10 +251,8 @@ func (d *Device) contextBytes() uint64 { return uint64(d.maxASID) * abi.ContextS
 // programMMU tells the device MMU where contexts and faults are.
 func (d *Device) programMMU() {
 	d.writePair(regContextLo, regContextHi, d.contexts|abi.DeviceBit)
-	if d.faults != nil {
-		d.writePair(regFaultLo, regFaultHi, d.faults.Addr)
-		d.write(regFaultLog2, faultRingLog2)
-	}
+	d.writePair(regFaultLo, regFaultHi, d.faults.Addr)
+	d.write(regFaultLog2, faultRingLog2)
 }
 
 func (d *Device) initFaults() error {

@@ -71,7 +71,6 @@ func (d *Device) heal() {
 		return
 	}
 	d.resets.State = resetBusy
-	d.stopAll()
 	d.dump("the heartbeat is lost", d.rings...)
 	d.recoverFunction(nil, fmt.Errorf("the heartbeat is lost: %w", unix.ETIME))
 }

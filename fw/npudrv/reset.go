@@ -65,6 +65,7 @@ func (d *Device) recover(r *ring, guilty *job) {
 	hung := fmt.Errorf("job %d made no progress: %w", guilty.seqno, unix.ETIME)
 	if err := d.reset(abi.ResetQueue | r.index<<8); err != nil {
 		d.log("presi %s: ring %d: %v", d.Address, r.index, err)
+		d.stopAll()
 		d.recoverAll(guilty, hung)
 		return
 	}
@@ -74,9 +75,9 @@ func (d *Device) recover(r *ring, guilty *job) {
 	r.restart(guilty, hung)
 }
 
-// recoverAll resets engines, queues and TLBs; if that fails, the function.
+// recoverAll resets engines, queues and TLBs; if that fails, the function. The
+// schedulers are stopped.
 func (d *Device) recoverAll(guilty *job, hung error) {
-	d.stopAll()
 	if err := d.resetCompute(); err != nil {
 		d.recoverFunction(guilty, err)
 		return
@@ -148,8 +149,9 @@ func (d *Device) restart() error {
 	if err := d.reset(abi.ResetCompute); err != nil {
 		return err
 	}
-	d.invSeqno, d.faultSeq = 0, 0
-	if d.tables != nil {
+	d.invSeqno = 0
+	d.faultSeq = 0
+	if d.faults != nil { // else it is that of probe
 		d.programMMU()
 	}
 	return nil

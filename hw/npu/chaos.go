@@ -29,6 +29,7 @@ func (d *Device) chaos(seed uint64) {
 	if seed == 0 {
 		return
 	}
+	d.mmu.Keen()
 	d.engines.chaos = sim.NewStream(seed, "chaos: work")
 	d.trans.chaos = sim.NewStream(seed, "chaos: invalidations")
 	d.late = fault.NewLate(d.e, "late memory", d.dram, sim.NewStream(seed, "chaos: memory"), chaosMemory, false)
