@@ -19,6 +19,7 @@ type Fence struct {
 	calls  []func() // beyond the first
 	wait   hw.WaitQueue
 	points pointList // of timelines that wait for it
+	job    *Job      // on hardware, whose end it is
 }
 
 // NewFence returns a fence that is not signalled.
@@ -59,6 +60,10 @@ func (f *Fence) tell() {
 			pt := f.points.first
 			f.points.remove(pt)
 			ended = pt.of.advance(ended)
+		}
+		if j := f.job; j != nil {
+			f.job = nil
+			j.entity.sched.end(j, f.err)
 		}
 		first, calls := f.first, f.calls
 		f.first, f.calls = nil, nil

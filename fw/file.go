@@ -25,6 +25,7 @@ type File struct {
 	syncobjs handles[*Syncobj]
 	calls    int // ioctls under way
 	structs  [][]byte
+	waits    []*syncWait
 	closed   bool
 }
 

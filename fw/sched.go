@@ -45,6 +45,7 @@ type Scheduler struct {
 	stopped  bool   // between Stop and Start
 	ended    error  // End was called: every job ends with it
 	running  []*Job // on hardware, oldest first
+	dogs     []*watchdog
 }
 
 // NewScheduler starts a scheduler's thread. credits bounds the jobs on hardware.
@@ -79,16 +80,19 @@ type Job struct {
 	// TimeoutNS on hardware; 0 waits for ever.
 	TimeoutNS int64
 
-	finished  Fence
-	entity    *Entity
-	deps      []*Fence
-	hardware  *Fence
-	stopTimer func() bool
+	finished Fence
+	entity   *Entity
+	deps     []*Fence
+	hardware *Fence
+	watchdog *watchdog
 }
 
 // NewJob returns a job that is not armed.
-func (e *Entity) NewJob() *Job {
-	j := &Job{entity: e}
+func (e *Entity) NewJob() *Job { return new(Job).Init(e) }
+
+// Init makes a job that is part of something else as NewJob makes one.
+func (j *Job) Init(e *Entity) *Job {
+	*j = Job{entity: e}
 	j.Finished = j.finished.Init(e.sched.kernel)
 	return j
 }
@@ -225,22 +229,54 @@ func (s *Scheduler) run(j *Job) {
 	if j.TimeoutNS > 0 && !hardware.Done() {
 		s.watch(j)
 	}
-	hardware.OnSignal(func() { s.end(j, hardware.Err()) })
+	if hardware.done {
+		s.end(j, hardware.err)
+		return
+	}
+	hardware.job = j
+}
+
+// watchdog is the timer of a job on hardware. Jobs use it in turn.
+type watchdog struct {
+	timer hw.Timer
+	job   *Job
+	until int64
 }
 
 // watch gives the job its time, and more as long as the backend says so.
 func (s *Scheduler) watch(j *Job) {
-	j.stopTimer = s.kernel.Timer("job timeout", j.TimeoutNS, func() {
-		if !j.Finished.Done() && s.backend.TimedOut(j) && !j.Finished.Done() {
-			s.watch(j)
+	w := j.watchdog
+	if w == nil {
+		if n := len(s.dogs); n > 0 {
+			w, s.dogs = s.dogs[n-1], s.dogs[:n-1]
+		} else {
+			w = new(watchdog)
+			w.timer = s.kernel.NewTimer("job timeout", func() { s.expire(w) })
 		}
-	})
+		w.job, j.watchdog = j, w
+	}
+	w.until = s.kernel.Now() + j.TimeoutNS
+	w.timer.Start(j.TimeoutNS)
+}
+
+// expire asks the backend about a job whose time is over. The job may have ended
+// since the timer ran out, and another be watched.
+func (s *Scheduler) expire(w *watchdog) {
+	j := w.job
+	if j == nil || s.kernel.Now() < w.until {
+		return
+	}
+	if s.backend.TimedOut(j) && !j.Finished.Done() {
+		s.watch(j)
+	}
 }
 
 // end takes a job off the hardware.
 func (s *Scheduler) end(j *Job, err error) {
-	if j.stopTimer != nil {
-		j.stopTimer()
+	if w := j.watchdog; w != nil {
+		w.timer.Stop()
+		w.job, j.watchdog = nil, nil
+		s.dogs = append(s.dogs, w)
 	}
 	for i, x := range s.running {
 		if x == j {

@@ -101,9 +101,9 @@ func NewSyncobj(k hw.Kernel) *Syncobj {
 // one's value, behind it.
 func (s *Syncobj) Attach(value uint64, f *Fence) {
 	if value == 0 {
-		p := &payload{of: s, fence: f}
+		p := s.fresh()
+		p.fence = f
 		p.add(f, 0)
-		s.replace(p)
 	} else {
 		s.now.attach(value, f)
 	}
@@ -117,12 +117,18 @@ func (s *Syncobj) Attach(value uint64, f *Fence) {
 }
 
 // Reset takes everything out.
-func (s *Syncobj) Reset() { s.replace(&payload{of: s}) }
+func (s *Syncobj) Reset() { s.fresh() }
 
-func (s *Syncobj) replace(p *payload) {
-	old := s.now
-	s.now = p
-	old.drop()
+// fresh puts an empty payload in the place of the present one, whose memory it has
+// when nobody looks at that any more.
+func (s *Syncobj) fresh() *payload {
+	if p := s.now; p.unused() {
+		p.forget()
+		*p = payload{of: s, points: p.points[:0]}
+	} else {
+		s.now = &payload{of: s}
+	}
+	return s.now
 }
 
 // get and put count handles and descriptors: with the last the fences go.
@@ -167,7 +173,11 @@ func (p *payload) add(f *Fence, value uint64) *point {
 // attach adds a point. One that is reached with the last needs no place of its
 // own: what is signalled, and the last one's fence once more.
 func (p *payload) attach(value uint64, f *Fence) {
-	if p.fence != nil && !p.fence.done { // the timeline begins behind it
+	switch {
+	case p.fence == nil:
+	case p.fence.done:
+		p.fence.points.remove(&p.own)
+	default: // the timeline begins behind it
 		p.points = append(p.points, &p.own)
 	}
 	p.fence, p.timeline = nil, true
@@ -189,6 +199,7 @@ func (p *payload) advance(ended []*Fence) []*Fence {
 	for n < len(p.points) && p.points[n].fence.done {
 		pt := p.points[n]
 		p.points[n] = nil
+		pt.fence.points.remove(pt) // if the fence has still to tell
 		if n++; n == len(p.points) || p.points[n].value > pt.value {
 			p.reached = pt.value
 		}
@@ -216,11 +227,11 @@ func (p *payload) advance(ended []*Fence) []*Fence {
 	return ended
 }
 
-// drop forgets the fences of a payload that nobody looks at any more.
-func (p *payload) drop() {
-	if p == p.of.now || p.waits > 0 || p.chains > 0 {
-		return
-	}
+// unused reports whether no wait and no fence of a point needs the payload.
+func (p *payload) unused() bool { return p.waits == 0 && p.chains == 0 }
+
+// forget lets go of all fences.
+func (p *payload) forget() {
 	if p.fence != nil {
 		p.fence.points.remove(&p.own)
 	}

@@ -102,7 +102,7 @@ func syncobjEventfd(f *File, arg []byte) error {
 	if err != nil {
 		return err
 	}
-	wait := syncWait{objs: []*Syncobj{s}, values: []uint64{a.Point}, found: make([]*payload, 1),
+	wait := syncWait{syncArray: syncArray{objs: []*Syncobj{s}, values: []uint64{a.Point}}, found: make([]*payload, 1),
 		flags: a.Flags | abi.SyncobjWaitForSubmit}
 	w := &watcher{}
 	w.changed = func() {

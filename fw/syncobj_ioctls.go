@@ -49,31 +49,54 @@ func (f *File) Syncobj(handle uint32) (*Syncobj, error) { return f.syncobjs.get(
 
 // syncobjArray reads handles, and points if there are any, from the caller.
 func (f *File) syncobjArray(handles, points uint64, count uint32) ([]*Syncobj, []uint64, error) {
+	var a syncArray
+	err := a.read(f, handles, points, count)
+	return a.objs, a.values, err
+}
+
+// syncArray is what an ioctl's arrays name. Its memory can be used again.
+type syncArray struct {
+	objs   []*Syncobj
+	values []uint64
+	raw    []byte
+}
+
+// resize returns a slice of n zeros, in the memory of s if that is enough.
+func resize[T any](s []T, n int) []T {
+	if cap(s) < n {
+		return make([]T, n)
+	}
+	s = s[:n]
+	clear(s)
+	return s
+}
+
+func (a *syncArray) read(f *File, handles, points uint64, count uint32) error {
 	if count == 0 || count > maxSyncobjs {
-		return nil, nil, errnof(unix.EINVAL, "%d syncobjs", count)
+		return errnof(unix.EINVAL, "%d syncobjs", count)
 	}
-	raw := make([]byte, 4*count, 8*count)
-	if err := f.user.CopyIn(handles, raw); err != nil {
-		return nil, nil, err
+	n := int(count)
+	a.raw = resize(a.raw, 8*n)
+	if err := f.user.CopyIn(handles, a.raw[:4*n]); err != nil {
+		return err
 	}
-	objs, values := make([]*Syncobj, count), make([]uint64, count)
-	for i := range objs {
-		s, err := f.syncobjs.get(binary.LittleEndian.Uint32(raw[4*i:]))
+	a.objs, a.values = resize(a.objs, n), resize(a.values, n)
+	for i := range a.objs {
+		s, err := f.syncobjs.get(binary.LittleEndian.Uint32(a.raw[4*i:]))
 		if err != nil {
-			return nil, nil, err
+			return err
 		}
-		objs[i] = s
+		a.objs[i] = s
 	}
 	if points != 0 {
-		raw = raw[:8*count]
-		if err := f.user.CopyIn(points, raw); err != nil {
-			return nil, nil, err
+		if err := f.user.CopyIn(points, a.raw); err != nil {
+			return err
 		}
-		for i := range values {
-			values[i] = binary.LittleEndian.Uint64(raw[8*i:])
+		for i := range a.values {
+			a.values[i] = binary.LittleEndian.Uint64(a.raw[8*i:])
 		}
 	}
-	return objs, values, nil
+	return nil
 }
 
 func syncobjWait(f *File, arg []byte) error {
@@ -110,45 +133,72 @@ func syncobjTimelineWait(f *File, arg []byte) error {
 // returns the first that is; ETIME when the absolute time passes. A point for
 // which nothing is submitted is EINVAL unless the caller waits for that too.
 func (f *File) waitSyncobjs(handles, points uint64, count, flags uint32, until int64) (uint32, error) {
-	objs, values, err := f.syncobjArray(handles, points, count)
-	if err != nil {
+	w := f.takeWait(flags)
+	defer f.giveWait(w)
+	if err := w.read(f, handles, points, count); err != nil {
 		return 0, err
 	}
-	w := syncWait{objs: objs, values: values, found: make([]*payload, len(objs)), flags: flags}
-	defer w.end()
+	w.found = resize(w.found, len(w.objs))
 	done, err := w.look()
 	if done || err != nil {
 		return w.first, err
 	}
 	w.flags |= abi.SyncobjWaitForSubmit // what is missing was allowed to be
-	k := f.Kernel()
-	q := k.NewWaitQueue()
-	woken := &watcher{q.WakeAll}
-	for _, s := range objs {
-		s.watchers.add(woken)
+	for _, s := range w.objs {
+		s.watchers.add(&w.woken)
 	}
-	defer func() {
-		for _, s := range objs {
-			s.watchers.remove(woken)
-		}
-	}()
+	w.watches = true
 	for !done {
-		err := f.wait(q, "fences of syncobjs", until, w.submitted())
+		err := f.wait(w.queue, "fences of syncobjs", until, w.submitted())
 		if done, _ = w.look(); !done && err != nil {
 			return 0, err
 		}
 	}
-	k.Charge(hw.CostWake)
+	f.Kernel().Charge(hw.CostWake)
 	return w.first, nil
 }
 
 // syncWait is what a program waits for.
 type syncWait struct {
-	objs   []*Syncobj
-	values []uint64
-	found  []*payload // where the point was submitted
-	flags  uint32
-	first  uint32 // signalled
+	syncArray
+	found []*payload // where the point was submitted
+	flags uint32
+	first uint32 // signalled
+	queue hw.WaitQueue
+	woken watcher
+	// watches says that the syncobjs tell woken.
+	watches bool
+}
+
+// maxKept bounds the syncobjs of a wait whose memory is kept for the next.
+const maxKept = 64
+
+// takeWait returns an empty wait.
+func (f *File) takeWait(flags uint32) *syncWait {
+	if n := len(f.waits); n > 0 {
+		w := f.waits[n-1]
+		f.waits = f.waits[:n-1]
+		w.flags, w.first = flags, 0
+		return w
+	}
+	w := &syncWait{flags: flags, queue: f.Kernel().NewWaitQueue()}
+	w.woken.changed = w.queue.WakeAll
+	return w
+}
+
+// giveWait ends a wait.
+func (f *File) giveWait(w *syncWait) {
+	if w.watches {
+		for _, s := range w.objs {
+			s.watchers.remove(&w.woken)
+		}
+	}
+	w.end()
+	clear(w.objs)
+	w.objs, w.found, w.watches = w.objs[:0], w.found[:0], false
+	if cap(w.objs) <= maxKept {
+		f.waits = append(f.waits, w)
+	}
 }
 
 // look reports whether the wait is over.
@@ -187,8 +237,9 @@ func (w *syncWait) end() {
 	for i, p := range w.found {
 		if p != nil {
 			w.found[i] = nil
-			p.waits--
-			p.drop()
+			if p.waits--; p.unused() && p != p.of.now {
+				p.forget()
+			}
 		}
 	}
 }

@@ -86,6 +86,17 @@ type Kernel interface {
 	NewWaitQueue() WaitQueue
 	// Timer calls fn in its own thread after ns unless stopped before.
 	Timer(name string, ns int64, fn func()) (stop func() bool)
+	// NewTimer returns a timer that calls fn in a thread of its own whenever it runs
+	// out: for what is timed again and again.
+	NewTimer(name string, fn func()) Timer
+}
+
+// Timer is one that can be set again.
+type Timer interface {
+	// Start lets it run out after ns, instead of when it was set for before.
+	Start(ns int64)
+	// Stop calls it off; it reports whether it was running.
+	Stop() bool
 }
 
 // Thread tells who calls: a comparable value, nil for nobody.

@@ -49,8 +49,10 @@ type Device struct {
 	residency hw.Mutex        // over where buffers lie
 	locked    fw.Reservations // of the submission under way, which holds residency
 	touched   []*fw.Object    // by it
-	objects   []*fw.Object    // buffers made for device memory, oldest first
-	jobs      uint64          // clock of their use
+	raw       []byte          // its arrays
+	points    []syncPoint
+	objects   []*fw.Object // buffers made for device memory, oldest first
+	jobs      uint64       // clock of their use
 
 	rings    []*ring
 	faults   *hw.DMA

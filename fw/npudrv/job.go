@@ -29,7 +29,7 @@ type queue struct {
 
 // job is one submission.
 type job struct {
-	*fw.Job
+	fw.Job
 	client   *client
 	queue    *queue
 	seqno    uint64
@@ -38,6 +38,7 @@ type job struct {
 	length   uint32
 	trusted  bool // the driver's own, in physical addresses
 	views    []*view
+	first    [2]*view // the memory of a short list
 	fence    fw.Fence
 	hardware *fw.Fence // &fence, once it is on hardware
 	progress uint32    // of the ring, when a time-out looked
@@ -175,19 +176,20 @@ func (q *queue) accepts() error {
 
 // arm makes the job, or nothing.
 func (q *queue) arm(f *fw.File, a *abi.Submit, arg []byte) error {
-	j := &job{Job: q.entity.NewJob(), client: q.client, queue: q, length: uint32(a.Length)}
-	j.Private = j
+	j := &job{client: q.client, queue: q, length: uint32(a.Length)}
+	j.Init(q.entity).Private = j
+	j.views = j.first[:0]
 	j.TimeoutNS = q.client.d.timeout(a.TimeoutNS)
 	if err := j.resolve(f, a); err != nil {
 		j.drop()
 		return err
 	}
-	out, err := syncs(f, a.OutSyncs, a.NumOutSync)
+	d := q.client.d
+	out, err := d.syncs(f, a.OutSyncs, a.NumOutSync)
 	if err != nil {
 		j.drop()
 		return err
 	}
-	d := q.client.d
 	if err := d.reserve(j); err != nil {
 		j.drop()
 		return err
@@ -223,7 +225,7 @@ func (d *Device) reserve(j *job) error {
 	if err != nil {
 		return err
 	}
-	d.locked.Depend(j.Job, fw.UsageKernel)
+	d.locked.Depend(&j.Job, fw.UsageKernel)
 	return nil
 }
 
@@ -247,8 +249,9 @@ func (j *job) resolve(f *fw.File, a *abi.Submit) error {
 			a.Offset, a.Offset+a.Length, a.CommandBO, b.flags, b.size, unix.EINVAL)
 	}
 	j.command = cmd.va + a.Offset
-	raw := make([]byte, 4*a.NumBOs)
-	if err := f.User().CopyIn(a.BOs, raw); err != nil {
+	d := j.client.d
+	raw, err := d.array(f, a.BOs, 4*int(a.NumBOs))
+	if err != nil {
 		return err
 	}
 	for ; len(raw) > 0; raw = raw[4:] {
@@ -256,7 +259,7 @@ func (j *job) resolve(f *fw.File, a *abi.Submit) error {
 			return err
 		}
 	}
-	in, err := syncs(f, a.InSyncs, a.NumInSyncs)
+	in, err := d.syncs(f, a.InSyncs, a.NumInSyncs)
 	if err != nil {
 		return err
 	}
@@ -312,19 +315,26 @@ type syncPoint struct {
 	point uint64
 }
 
-// syncs reads an array of presi_sync.
-func syncs(f *fw.File, addr uint64, n uint32) ([]syncPoint, error) {
-	if n == 0 {
-		return nil, nil
+// array reads n bytes of a submission's array, into memory that the next one uses
+// again.
+func (d *Device) array(f *fw.File, addr uint64, n int) ([]byte, error) {
+	if cap(d.raw) < n {
+		d.raw = make([]byte, n)
 	}
+	d.raw = d.raw[:n]
+	return d.raw, f.User().CopyIn(addr, d.raw)
+}
+
+// syncs reads an array of presi_sync, likewise.
+func (d *Device) syncs(f *fw.File, addr uint64, n uint32) ([]syncPoint, error) {
 	size := abi.SizeOf[abi.Sync]()
-	raw := make([]byte, size*int(n))
-	if err := f.User().CopyIn(addr, raw); err != nil {
+	raw, err := d.array(f, addr, size*int(n))
+	if err != nil {
 		return nil, err
 	}
-	out := make([]syncPoint, n)
-	for i := range out {
-		s := abi.Load[abi.Sync](raw[i*size:])
+	d.points = d.points[:0]
+	for ; len(raw) > 0; raw = raw[size:] {
+		s := abi.Load[abi.Sync](raw)
 		if s.Flags != 0 {
 			return nil, fmt.Errorf("presi_sync flags %#x: %w", s.Flags, unix.EINVAL)
 		}
@@ -332,7 +342,7 @@ func syncs(f *fw.File, addr uint64, n uint32) ([]syncPoint, error) {
 		if err != nil {
 			return nil, err
 		}
-		out[i] = syncPoint{obj, s.Point}
+		d.points = append(d.points, syncPoint{obj, s.Point})
 	}
-	return out, nil
+	return d.points, nil
 }

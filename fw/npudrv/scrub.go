@@ -112,7 +112,8 @@ func (x *scrubber) job(packets []abi.Packet, locked *fw.Reservations) error {
 		packets[i].Encode(x.cmd.Bytes[off:])
 		off += packets[i].Size()
 	}
-	j := &job{Job: x.queue.entity.NewJob(), client: x.self, queue: x.queue, command: x.cmd.Addr, length: uint32(off), trusted: true}
+	j := &job{client: x.self, queue: x.queue, command: x.cmd.Addr, length: uint32(off), trusted: true}
+	j.Init(x.queue.entity)
 	j.Private, j.TimeoutNS = j, x.d.timeout(0)
 	x.d.PowerGet() // until the job is freed
 	for _, o := range locked.Objects() {

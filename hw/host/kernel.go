@@ -68,6 +68,20 @@ func (k kernel) Timer(name string, ns int64, fn func()) (stop func() bool) {
 	return k.timers.start(name, sim.Time(ns)*sim.Nanosecond, fn)
 }
 
+// NewTimer implements hw.Kernel.
+func (k kernel) NewTimer(name string, fn func()) hw.Timer {
+	return kernelTimer{k.engine, k.engine.NewTimer("kernel timer", func(uint64) { spawn(k.engine, name, true, fn) })}
+}
+
+// kernelTimer is a simulated timer in a kernel's units.
+type kernelTimer struct {
+	e *sim.Engine
+	t *sim.Timer
+}
+
+func (t kernelTimer) Start(ns int64) { t.t.Set(t.e.Now()+sim.Time(ns)*sim.Nanosecond, 0) }
+func (t kernelTimer) Stop() bool     { return t.t.Stop() }
+
 // timers are kernel timers: an event each, and a thread when it comes.
 type timers struct {
 	e    *sim.Engine
