@@ -36,7 +36,7 @@ func cpu(b *testing.B) (report func()) {
 // BenchmarkIoctl is the dispatch alone: GET_CAP, by way of number, copies and
 // table.
 func BenchmarkIoctl(b *testing.B) {
-	d := fwtest.NewDevice(b, fwtest.Config(free))
+	d := fwtest.NewDevice(b, fwtest.Config(free), fwtest.Bare())
 	d.Run(func() {
 		p := d.Open()
 		arg := make([]byte, abi.SizeOf[abi.GetCap]())
@@ -60,7 +60,7 @@ func BenchmarkIoctl(b *testing.B) {
 func BenchmarkNoOpJob(b *testing.B) {
 	for _, name := range []string{"tiny", "datacenter"} {
 		b.Run(name, func(b *testing.B) {
-			d := fwtest.NewDevice(b, fwtest.Machine(name))
+			d := fwtest.NewDevice(b, fwtest.Machine(name), fwtest.Bare())
 			d.Run(func() { noOps(b, d) })
 		})
 	}

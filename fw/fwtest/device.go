@@ -48,6 +48,7 @@ type Device struct {
 	Driver *npudrv.Device
 
 	broken   func(hw.Bus) hw.Bus
+	bare     bool
 	watch    *watch // of the driver bound last
 	missed   []string
 	log      []string
@@ -61,6 +62,7 @@ type options struct {
 	pool    *kern.Pool
 	seed    uint64
 	unbound bool
+	bare    bool
 	broken  func(hw.Bus) hw.Bus
 }
 
@@ -88,6 +90,10 @@ func Unbound() Option { return func(o *options) { o.unbound = true } }
 // can be had without one.
 func Broken(fn func(hw.Bus) hw.Bus) Option { return func(o *options) { o.broken = fn } }
 
+// Bare gives the driver the host's bus itself, which nobody records or watches: for
+// benchmarks.
+func Bare() Option { return func(o *options) { o.bare = true } }
+
 // NewDevice builds a computer, binds the driver and registers the clean-up.
 func NewDevice(t TB, opts ...Option) *Device {
 	t.Helper()
@@ -101,7 +107,7 @@ func NewDevice(t TB, opts ...Option) *Device {
 		fn(cfg)
 	}
 	e := sim.New(o.seed)
-	d := &Device{T: t, Engine: e, broken: o.broken, Link: pcie.New(e, "pcie", cfg.PCIe, cfg.Config.Weights())}
+	d := &Device{T: t, Engine: e, broken: o.broken, bare: o.bare, Link: pcie.New(e, "pcie", cfg.PCIe, cfg.Config.Weights())}
 	d.Host = host.New(e, cfg.Host, cfg.IOMMU, d.Link)
 	if cfg.Chaos.Seed != 0 {
 		d.Host.Chaos(cfg.Chaos.Seed)
@@ -126,13 +132,20 @@ func (d *Device) ProbeOn(bus hw.Bus) error {
 		bus = d.broken(bus)
 	}
 	d.unwatch()
-	d.watch = newWatch(d, bus)
-	drv, err := npudrv.Probe(d.Class, d.watch, func(format string, args ...any) {
+	if d.bare {
+		bus = d.Host.Bus()
+	} else {
+		d.watch = newWatch(d, bus)
+		bus = d.watch
+	}
+	drv, err := npudrv.Probe(d.Class, bus, func(format string, args ...any) {
 		d.log = append(d.log, fmt.Sprintf("%12d ns  ", d.Engine.Now().Nanoseconds())+fmt.Sprintf(format, args...))
 	})
 	if err == nil {
 		d.Driver, d.minor = drv, drv.Minor
-		d.watch.driver = drv.Device
+		if d.watch != nil {
+			d.watch.driver = drv.Device
+		}
 	}
 	return err
 }
@@ -240,7 +253,7 @@ func (d *Device) leaks() (err error) {
 // that the device can serve another test as a new one would. It runs in a process.
 func (d *Device) Clean() error {
 	err := errors.Join(d.closeAll(), d.Driver.Leaks(), d.leaks())
-	if len(d.watch.broken) > 0 {
+	if d.watch != nil && len(d.watch.broken) > 0 {
 		err = errors.Join(err, fmt.Errorf("the driver's accesses: %v", d.watch.broken))
 	}
 	d.programs, d.log = nil, nil
