@@ -3,6 +3,7 @@ package docs_test
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -55,25 +56,32 @@ the fault may end.
 
 Chaos mode is no fault: with `+"`--set chaos.seed=7`"+` every delay that the rules allow
 happens. Posted writes become visible late and interrupts come late, each in
-order; reads are served late; doorbells take effect late; kernels and copies
+order; reads are served late; CPU and device see each other's writes to coherent
+memory out of order, but for barriers; invalidations drop translations late; doorbells take effect late; kernels and copies
 begin late, so that queues complete in another order; accesses to device memory
 pass each other; translations stay cached until they are invalidated; memory holds
 noise at power-on. The same seed gives the same delays.
 `)
-	group := ""
-	for k := fault.None + 1; k < fault.NumKinds; k++ {
-		r := fault.Kinds[k]
-		require.NotEmpty(t, r.Outcome, r.Name)
-		if r.Group != group {
-			group = r.Group
-			fmt.Fprintf(b, "\n## %s%s\n", string(group[0]&^0x20), group[1:])
-			table(b, "kind", "number", "what happens", "chances", "target", "parameters", "outcome", "ends")
+	var groups []string
+	for _, r := range fault.Kinds[fault.None+1:] {
+		if !slices.Contains(groups, r.Group) {
+			groups = append(groups, r.Group)
 		}
-		star := ""
-		if r.Event {
-			star = " *"
+	}
+	for _, group := range groups {
+		fmt.Fprintf(b, "\n## %s%s\n", string(group[0]&^0x20), group[1:])
+		table(b, "kind", "number", "what happens", "chances", "target", "parameters", "outcome", "ends")
+		for k, r := range fault.Kinds {
+			if k == int(fault.None) || r.Group != group {
+				continue
+			}
+			require.NotEmpty(t, r.Outcome, r.Name)
+			star := ""
+			if r.Event {
+				star = " *"
+			}
+			row(b, "`"+r.Name+"`"+star, k, r.What, r.Chance, or(r.Target, "–"), parameters(r), r.Outcome, r.Ends)
 		}
-		row(b, "`"+r.Name+"`"+star, uint8(k), r.What, r.Chance, or(r.Target, "–"), parameters(r), r.Outcome, r.Ends)
 	}
 }
 

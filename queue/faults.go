@@ -70,6 +70,10 @@ func (q *queue) complete(p *posting, c *abi.Completion) {
 	if s := x.Hit(fault.CompletionUnknown, q.index, 0); s != nil {
 		c.Seqno += s.Value
 	}
+	if x.Hit(fault.CompletionOverflow, q.index, 0) != nil {
+		q.report(abi.StatusRingOverrun, c.Seqno, 0, 0, 0)
+		return
+	}
 	if q.room(2) && x.Hit(fault.CompletionMissing, q.index, 0) != nil {
 		q.produced++
 	}

@@ -69,7 +69,7 @@ func writeConform(w io.Writer, r *fwtest.Report) error {
 		fmt.Fprintln(t, "\nfault\tworkload\tstatus\toutcome")
 	}
 	for _, f := range r.Faults {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", f.Kind, f.Workload, f.Status, f.Outcome)
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", f.Name(), f.Workload, f.Status, f.Outcome)
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -81,7 +81,7 @@ func writeConform(w io.Writer, r *fwtest.Report) error {
 	}
 	for _, f := range r.Faults {
 		for _, l := range f.Log {
-			fmt.Fprintf(w, "\n%s under %s: %s", f.Kind, f.Workload, l)
+			fmt.Fprintf(w, "\n%s under %s: %s", f.Name(), f.Workload, l)
 		}
 	}
 	_, err := fmt.Fprintf(w, "\n%d passed, %d failed\n", r.Passed, r.Failed)

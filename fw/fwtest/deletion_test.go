@@ -89,7 +89,8 @@ var deletions = []deletion{
 
 	{"reset awaited", "reset.go", "		return false, nil\n", "		return missing(`reset awaited`), nil\n", chaos("S20_NothingEntersAReset")},
 	{"ring stopped for its reset", "reset.go", "	r.sched.Stop()\n	d.dump", "	if !missing(`ring stopped for its reset`) {\n		r.sched.Stop()\n	}\n	d.dump", chaos("S20_NothingEntersAReset")},
-	{"rings stopped for a wider reset", "reset.go", "		d.stopAll()\n", "", chaos("S20_NothingEntersAReset")},
+	{"rings stopped for a wider reset", "reset.go", "		d.log(\"presi %s: ring %d: %v\", d.Address, r.index, err)\n		d.stopAll()\n", "", chaos("S20_NothingEntersAReset")},
+	{"rings stopped for a device that has reset itself", "reset.go", "	if d.lost() {\n		d.stopAll()\n", "	if d.lost() {\n		if !missing(`rings stopped for a device that has reset itself`) {\n			d.stopAll()\n		}\n", chaos("S20_NothingEntersAReset")},
 	{"rings stopped for a forced reset", "reset.go", "	d.stopAll()\n	d.dump", "	if !missing(`rings stopped for a forced reset`) {\n		d.stopAll()\n	}\n	d.dump", chaos("S20_NothingEntersAReset")},
 	{"rings stopped for a reset of others", "errors.go", "	d.stopAll()\n", "", chaos("S20_NothingEntersAReset")},
 	{"death of a guilty context", "reset.go", "		guilty.blame()\n", "", chaos("S20_.*")},

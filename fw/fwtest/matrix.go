@@ -2,6 +2,7 @@ package fwtest
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io/fs"
 	"slices"
@@ -17,16 +18,26 @@ import (
 	"github.com/presi-sim/presi/sim"
 )
 
-// Cell is a kind of fault under a workload.
-type Cell struct{ Kind, Workload string }
+// Cell is a kind of fault under a workload. Variant says what it strikes, for
+// kinds that end differently by that.
+type Cell struct{ Kind, Variant, Workload string }
 
 // CellReport is the outcome of a cell.
 type CellReport struct {
 	Kind     string   `json:"kind"`
+	Variant  string   `json:"variant,omitempty"`
 	Workload string   `json:"workload"`
 	Outcome  string   `json:"outcome"`
 	Status   string   `json:"status"`
 	Log      []string `json:"log,omitempty"`
+}
+
+// Name is the kind, with what it strikes where that matters.
+func (r *CellReport) Name() string {
+	if r.Variant == "" {
+		return r.Kind
+	}
+	return r.Kind + " (" + r.Variant + ")"
 }
 
 // When a fault of a kind is brought about.
@@ -38,13 +49,15 @@ const (
 	freeing           // when buffers are unmapped
 	resets            // during the reset that another fault leads to
 	recordLoss        // with another fault that makes a record
+	losing            // while jobs run, and the device is lost until the driver is bound anew
 )
 
 // expected says how jobs end under a kind of fault, by its row in the table of
 // kinds.
 type expected struct {
-	spec fault.Spec
-	when int
+	variant string
+	spec    fault.Spec
+	when    int
 	// ends are the errnos that the struck job may end with: 0 is a good end.
 	ends []unix.Errno
 	// beside is another kind that has to strike for this one to have a chance.
@@ -54,6 +67,9 @@ type expected struct {
 	// lost says that device memory is lost, and with it the contexts that had
 	// buffers there.
 	lost bool
+	// many is the count under the workload of that name, where the next entry is
+	// fetched before the first one's commands.
+	many int
 	// again says that the next job on the ring finds the fault once more.
 	again bool
 	// late says that the data come after the job's end.
@@ -64,12 +80,16 @@ type expected struct {
 var matrix = []expected{
 	{spec: fault.Spec{Kind: "all-ones", Target: fault.On(abi.BARRegisters), Duration: 20 * sim.Microsecond}, when: mailing, ends: []unix.Errno{0, unix.EIO}},
 	{spec: fault.Spec{Kind: "link-loss", Duration: 2 * sim.Millisecond}, when: pulling, ends: []unix.Errno{unix.ENODEV, unix.EIO}},
-	{spec: fault.Spec{Kind: "dma-error"}, ends: []unix.Errno{unix.EIO, unix.ETIME}},
-	{spec: fault.Spec{Kind: "lost-completion", Duration: 60 * sim.Microsecond}, ends: []unix.Errno{unix.EIO, unix.ETIME}},
+	{variant: "ring entry", spec: fault.Spec{Kind: "dma-error", Target: fault.On(0)}, ends: []unix.Errno{unix.ETIME}},
+	{variant: "commands", spec: fault.Spec{Kind: "dma-error", Target: fault.On(0), Count: 2}, many: 3, ends: []unix.Errno{unix.EIO}},
+	{variant: "ring entry", spec: fault.Spec{Kind: "lost-completion", Target: fault.On(0), Duration: 60 * sim.Microsecond}, ends: []unix.Errno{unix.ETIME}},
+	{variant: "commands", spec: fault.Spec{Kind: "lost-completion", Target: fault.On(0), Count: 2, Duration: 60 * sim.Microsecond}, many: 3, ends: []unix.Errno{unix.EIO}},
 	{spec: fault.Spec{Kind: "fewer-vectors"}, when: binding, ends: []unix.Errno{0}},
 	{spec: fault.Spec{Kind: "aer-corrected"}, ends: []unix.Errno{0}},
 	{spec: fault.Spec{Kind: "aer-nonfatal"}, ends: []unix.Errno{0, unix.EIO}},
 	{spec: fault.Spec{Kind: "aer-fatal"}, ends: []unix.Errno{0, unix.EIO, unix.ECANCELED}, collateral: true, lost: true},
+
+	{spec: fault.Spec{Kind: "aer-permanent", Duration: 2 * sim.Millisecond}, when: losing, ends: []unix.Errno{unix.EIO}},
 
 	{spec: fault.Spec{Kind: "irq-lost"}, ends: []unix.Errno{0}},
 	{spec: fault.Spec{Kind: "irq-doubled"}, ends: []unix.Errno{0}},
@@ -81,6 +101,7 @@ var matrix = []expected{
 	{spec: fault.Spec{Kind: "completion-twice"}, ends: []unix.Errno{0}},
 	{spec: fault.Spec{Kind: "completion-unknown"}, ends: []unix.Errno{unix.ETIME}},
 	{spec: fault.Spec{Kind: "completion-missing"}, ends: []unix.Errno{unix.ETIME}},
+	{spec: fault.Spec{Kind: "completion-overflow"}, ends: []unix.Errno{unix.ETIME}},
 	{spec: fault.Spec{Kind: "queue-stuck"}, ends: []unix.Errno{unix.ETIME}},
 	{spec: fault.Spec{Kind: "bad-opcode"}, ends: []unix.Errno{unix.EINVAL}},
 	{spec: fault.Spec{Kind: "stale-entry"}, ends: []unix.Errno{unix.EIO}},
@@ -108,6 +129,7 @@ var matrix = []expected{
 	{spec: fault.Spec{Kind: "not-idle"}, when: resets, beside: "queue-stuck", ends: []unix.Errno{unix.ETIME}, collateral: true, again: true},
 	{spec: fault.Spec{Kind: "reset-hang"}, when: resets, beside: "queue-stuck", ends: []unix.Errno{unix.ETIME}, collateral: true},
 	{spec: fault.Spec{Kind: "reset-fail"}, when: resets, beside: "queue-stuck", ends: []unix.Errno{unix.ETIME}, collateral: true},
+	{spec: fault.Spec{Kind: "surprise-reset"}, ends: []unix.Errno{0, unix.EIO, unix.ECANCELED}, collateral: true, lost: true},
 	{spec: fault.Spec{Kind: "thermal"}, ends: []unix.Errno{0}},
 }
 
@@ -123,26 +145,43 @@ type load struct {
 	jobs []*Job
 	// right says that the results are there, when every job has ended well.
 	right func() bool
+	// refused says that the device was given up while jobs were submitted.
+	refused bool
 }
 
 var workloads = []workload{
 	{"copy", func(c *Case, u *User) *load {
 		w := u.copying(32<<10, 1)
 		u.Start(u.NewQueue(abi.EngineCopy, fw.PriorityNormal), w.Job)
-		return &load{u, []*Job{w.Job}, w.right}
+		return &load{u: u, jobs: []*Job{w.Job}, right: w.right}
 	}},
 	{"kernel", startKernel},
 	{"chain", startChain},
-	{"nops", func(c *Case, u *User) *load {
-		l := &load{u: u, right: func() bool { return true }}
-		q := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
-		for range 24 {
-			j := nop()
-			j.Timeout = 3e6
-			l.jobs = append(l.jobs, u.Start(q, j))
+	{"many", startMany},
+}
+
+// startMany starts more small jobs than a ring takes at once: each fills a line of
+// device memory.
+func startMany(c *Case, u *User) *load {
+	const jobs, line = 24, 64
+	b := u.NewBuffer(jobs*line, abi.BODevice)
+	q := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+	l := &load{u: u}
+	for i := range uint64(jobs) {
+		j := &Job{Packets: []abi.Packet{Fill(b.Addr+i*line, 0x0101010101010101*(i+1), line)}, Buffers: []*Buffer{b}, Timeout: 3e6}
+		if err := u.Submit(q, j); i > 0 && errors.Is(err, unix.EIO) {
+			l.refused = true
+			break
+		} else {
+			require.NoError(c, err)
 		}
-		return l
-	}},
+		l.jobs = append(l.jobs, j)
+	}
+	l.right = func() bool {
+		data := b.Read(0, jobs*line)
+		return !slices.ContainsFunc(l.jobs, func(j *Job) bool { return data[(j.Seqno-1)*line] != byte(j.Seqno) })
+	}
+	return l
 }
 
 // doubling describes the kernel that doubles 8 rows of 64 numbers.
@@ -178,7 +217,7 @@ func startKernel(c *Case, u *User) *load {
 	j := &Job{Packets: []abi.Packet{{Op: abi.OpKernel, Addr: desc.Addr, Value: abi.KernelSize, Cores: 1}},
 		Buffers: []*Buffer{src, dst, desc}, Timeout: 3e6}
 	u.Start(u.NewQueue(abi.EngineCompute, fw.PriorityNormal), j)
-	return &load{u, []*Job{j}, func() bool { return slices.Equal(want, dst.Read(0, len(want))) }}
+	return &load{u: u, jobs: []*Job{j}, right: func() bool { return slices.Equal(want, dst.Read(0, len(want))) }}
 }
 
 // startChain has a job of one engine wait for one of the other.
@@ -189,21 +228,21 @@ func startChain(c *Case, u *User) *load {
 	second := &Job{Packets: []abi.Packet{Copy(last.Addr, first.dst.Addr, 16<<10)}, Buffers: []*Buffer{first.dst, last},
 		In: []abi.Sync{{Syncobj: first.Done}}, Timeout: 3e6}
 	u.Start(u.NewQueue(abi.EngineCompute, fw.PriorityNormal), second)
-	return &load{u, []*Job{first.Job, second}, func() bool { return slices.Equal(first.want, last.Read(0, 16<<10)) }}
+	return &load{u: u, jobs: []*Job{first.Job, second}, right: func() bool { return slices.Equal(first.want, last.Read(0, 16<<10)) }}
 }
 
 // Cells returns the matrix: every kind under every workload.
 func Cells() (out []Cell) {
 	for _, e := range matrix {
 		for _, w := range workloads {
-			out = append(out, Cell{e.spec.Kind, w.name})
+			out = append(out, Cell{e.spec.Kind, e.variant, w.name})
 		}
 	}
 	return out
 }
 
 func (x Cell) conform(open Opener) CellReport {
-	out := CellReport{Kind: x.Kind, Workload: x.Workload, Status: Pass}
+	out := CellReport{Kind: x.Kind, Variant: x.Variant, Workload: x.Workload, Status: Pass}
 	r := Execute(x.Kind+" under "+x.Workload, func(t TB) { out.Outcome = x.Execute(t, open) })
 	if r.Failed {
 		out.Status, out.Log = Fail, r.Log
@@ -213,7 +252,7 @@ func (x Cell) conform(open Opener) CellReport {
 
 // Execute runs the cell on a system of its own and says how it ended.
 func (x Cell) Execute(t TB, open Opener) (outcome string) {
-	e := &matrix[slices.IndexFunc(matrix, func(e expected) bool { return e.spec.Kind == x.Kind })]
+	e := &matrix[slices.IndexFunc(matrix, func(e expected) bool { return e.spec.Kind == x.Kind && e.variant == x.Variant })]
 	w := workloads[slices.IndexFunc(workloads, func(w workload) bool { return w.name == x.Workload })]
 	s := open(t)
 	c := &Case{TB: t, System: s}
@@ -246,7 +285,11 @@ func (m *meeting) inject() {
 		require.NoError(m, err)
 		m.armed = append(m.armed, f)
 	}
-	f, err := m.Inject(m.e.spec)
+	spec := m.e.spec
+	if m.e.many != 0 && m.w.name == "many" {
+		spec.Count = m.e.many
+	}
+	f, err := m.Inject(spec)
 	require.NoError(m, err)
 	m.armed = append(m.armed, f)
 }
@@ -260,6 +303,13 @@ func (m *meeting) disarm() {
 	}
 }
 
+// start starts the workload for a program.
+func (m *meeting) start(u *User) *load {
+	l := m.w.start(m.Case, u)
+	require.True(m, !l.refused || m.e.when == losing, "SUBMIT on a device that is not lost")
+	return l
+}
+
 func (m *meeting) run() {
 	switch m.e.when {
 	case binding:
@@ -270,6 +320,8 @@ func (m *meeting) run() {
 		m.pull()
 	case freeing:
 		m.free()
+	case losing:
+		m.lose()
 	default:
 		m.load()
 	}
@@ -289,7 +341,7 @@ func (e *expected) harmless() bool {
 func (m *meeting) load() {
 	u, by := m.open(), m.open()
 	m.inject()
-	l := m.w.start(m.Case, u)
+	l := m.start(u)
 	m.bystander(by, l)
 	m.ends(l)
 	by.close()
@@ -372,14 +424,14 @@ func name(errno unix.Errno) string {
 func (m *meeting) recovered() {
 	u := m.open()
 	if m.e.again {
-		l := m.w.start(m.Case, u)
+		l := m.start(u)
 		for _, j := range l.jobs {
 			m.Case.ended(u, j, endLimit)
 		}
 		u.close() // its context is dead
 		u = m.open()
 	}
-	l := m.w.start(m.Case, u)
+	l := m.start(u)
 	for _, j := range l.jobs {
 		require.Zero(m, m.Case.ended(u, j, endLimit), "after recovery")
 	}
@@ -413,7 +465,7 @@ func (m *meeting) bind() {
 func (m *meeting) mail() {
 	u := m.open()
 	m.inject()
-	l := m.w.start(m.Case, u)
+	l := m.start(u)
 	err := m.ask()
 	require.Contains(m, m.e.ends, fw.Errno(err), "%v", err)
 	require.True(m, m.struck())
@@ -433,7 +485,7 @@ func (m *meeting) mail() {
 func (m *meeting) pull() {
 	u := m.open()
 	m.inject()
-	l := m.w.start(m.Case, u)
+	l := m.start(u)
 	var files []int32
 	for _, j := range l.jobs {
 		files = append(files, u.syncFile(j.Done))
@@ -466,6 +518,27 @@ func (m *meeting) pull() {
 	}
 }
 
+// lose has the device lost under jobs: they end with the errno that says so, later
+// ones are refused with it, and a driver that is bound anew when it is back works.
+func (m *meeting) lose() {
+	u := m.open()
+	m.inject()
+	l := m.start(u)
+	m.ends(l)
+	require.True(m, m.struck(), "the fault had no chance")
+	u.close()
+	late := m.open()
+	m.is(late.Submit(late.NewQueue(abi.EngineCopy, fw.PriorityNormal), nop()), unix.EIO)
+	assert.Equal(m, "wedged", m.sys("device/state"))
+	late.close()
+	m.Unbind()
+	m.Sleep(5e6)
+	if m.Dev != nil {
+		require.NoError(m, m.Dev.Bus.ResetFunction())
+	}
+	require.NoError(m, m.Bind())
+}
+
 func sorted(set map[string]bool) (out []string) {
 	for s := range set {
 		out = append(out, s)
@@ -477,7 +550,7 @@ func sorted(set map[string]bool) (out []string) {
 // free has the fault strike the unmapping of buffers behind the workload.
 func (m *meeting) free() {
 	u, by := m.open(), m.open()
-	l := m.w.start(m.Case, u)
+	l := m.start(u)
 	for _, j := range l.jobs {
 		require.Zero(m, m.Case.ended(u, j, endLimit))
 	}
@@ -507,7 +580,7 @@ func (m *meeting) ask() error {
 func Matrix(t TB, open Opener) {
 	for _, x := range Cells() {
 		if r := x.conform(open); r.Status != Pass {
-			t.Errorf("%s under %s: %s\n%s", r.Kind, r.Workload, fmt.Sprint(r.Outcome), strings.Join(r.Log, "\n"))
+			t.Errorf("%s under %s: %s\n%s", r.Name(), r.Workload, fmt.Sprint(r.Outcome), strings.Join(r.Log, "\n"))
 		}
 	}
 }

@@ -81,6 +81,7 @@ var begun = []struct {
 	{"of a queue", []fault.Spec{slowReset(abi.ResetQueue)}, nil, true},
 	{"of the compute part, as that of the queue fails", []fault.Spec{{Kind: "reset-fail", Target: fault.On(abi.ResetQueue)}, slowReset(abi.ResetCompute)}, nil, true},
 	{"of the function, as no other helps", []fault.Spec{{Kind: "reset-fail", Times: 2}}, nil, false},
+	{"of the function, which has reset itself", []fault.Spec{{Kind: "surprise-reset"}}, nil, false},
 	{"of the compute part, forced", []fault.Spec{slowReset(abi.ResetCompute)}, forced[0].reset, true},
 	{"of the function, by the host", nil, forced[1].reset, false},
 }

@@ -60,7 +60,7 @@ type soak struct {
 
 // blurs lists kinds behind which a job's data may be wrong or late although it
 // ends well, as their rows say.
-var blurs = []fault.Kind{fault.CompletionEarly, fault.StaleTLB, fault.WrongContext}
+var blurs = []fault.Kind{fault.CompletionEarly, fault.StaleTLB, fault.WrongContext, fault.SurpriseReset}
 
 // soakEnds are the errnos that a fault, a reset, an unplug or a close may end a
 // job with.
@@ -246,7 +246,7 @@ func (s *soak) inject() {
 		f.Probability = s.rng.Float64()
 	}
 	span := fault.Kinds[k].Span
-	if span != fault.Moment && (s.rng.IntN(2) == 0 || k == fault.LinkLoss) {
+	if span != fault.Moment && (s.rng.IntN(2) == 0 || k == fault.LinkLoss || k == fault.AERPermanent) {
 		f.Duration = sim.Time(1+s.rng.IntN(2_000_000)) * sim.Nanosecond
 	}
 	a, err := s.NPU.Inject(f)

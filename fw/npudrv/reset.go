@@ -63,6 +63,11 @@ func (d *Device) recover(r *ring, guilty *job) {
 	d.dump(fmt.Sprintf("job %d of queue %d of client %d (context %d) hangs", guilty.seqno, guilty.queue.number,
 		guilty.client.file.ID, guilty.client.space.asid), r)
 	hung := fmt.Errorf("job %d made no progress: %w", guilty.seqno, unix.ETIME)
+	if d.lost() {
+		d.stopAll()
+		d.recoverAll(nil, nil)
+		return
+	}
 	if err := d.reset(abi.ResetQueue | r.index<<8); err != nil {
 		d.log("presi %s: ring %d: %v", d.Address, r.index, err)
 		d.stopAll()
@@ -78,6 +83,10 @@ func (d *Device) recover(r *ring, guilty *job) {
 // recoverAll resets engines, queues and TLBs; if that fails, the function. The
 // schedulers are stopped.
 func (d *Device) recoverAll(guilty *job, hung error) {
+	if d.lost() {
+		d.recoverFunction(nil, fmt.Errorf("the device has lost its state: %w", unix.EIO))
+		return
+	}
 	if err := d.resetCompute(); err != nil {
 		d.recoverFunction(guilty, err)
 		return
@@ -87,6 +96,13 @@ func (d *Device) recoverAll(guilty *job, hung error) {
 	for _, r := range d.rings {
 		r.restart(guilty, hung)
 	}
+}
+
+// lost reports that the device has been reset by nobody here: its controller is
+// off. Nothing narrower than a function-level reset brings it back.
+func (d *Device) lost() bool {
+	s := d.read(regBootStatus)
+	return s != ^uint32(0) && s&0xf != abi.BootReady
 }
 
 // stopAll keeps new jobs off the hardware.

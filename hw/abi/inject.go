@@ -83,6 +83,9 @@ var InjectKinds = [...]InjectKind{
 	{"reset-hang", InjectTarget | InjectDuration},
 	{"reset-fail", InjectTarget},
 	{"thermal", InjectTarget | InjectValue | InjectDuration},
+	{"aer-permanent", InjectTarget | InjectDuration},
+	{"surprise-reset", InjectTarget},
+	{"completion-overflow", InjectTarget},
 }
 
 // Inject is faults on demand.

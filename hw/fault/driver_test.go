@@ -57,6 +57,7 @@ var ends = []struct {
 	{fault.Spec{Kind: "engine-hang"}, unix.ETIME, false, true},
 	{fault.Spec{Kind: "engine-slow"}, nil, true, false},
 	{fault.Spec{Kind: "thermal"}, nil, true, false},
+	{fault.Spec{Kind: "completion-overflow"}, unix.ETIME, false, true},
 }
 
 // firstChannel is the first DMA channel of the machine tiny as a requester: it has

@@ -60,6 +60,11 @@ const (
 	ResetFail
 	Thermal
 
+	// Later ones: a kind keeps its number.
+	AERPermanent
+	SurpriseReset
+	CompletionOverflow
+
 	NumKinds
 )
 
@@ -215,7 +220,7 @@ var Kinds = [NumKinds]Row{
 	WrongContext: {Name: "wrong-context", Group: mmu, Ends: Well | EFAULT, Chance: walks, Target: contexts, Address: contextVA,
 		What: "A walk uses the page table of another context.", Value: "the context it uses; 0 is never valid", Outcome: "EFAULT for the job, unless the other context maps the address: then wrong data"},
 	RecordLost: {Name: "record-lost", Group: mmu, Ends: Well | EFAULT, Chance: "fault records", Target: contexts, Address: contextVA,
-		What: "A fault record is dropped as if the ring were full.", Outcome: "the job ends as without; FAULT_STATUS says OVERFLOW"},
+		What: "The event queue overflows: a fault record is dropped as if the ring were full.", Outcome: "the job ends as without; FAULT_STATUS says OVERFLOW"},
 
 	ECCCorrected: {Name: "ecc-corrected", Group: memory, Ends: Well, Chance: "reads of device memory by the device", Target: requester, Address: deviceAddr,
 		What: "A bit is corrected.", Outcome: "none: ECC_CORRECTED counts"},
@@ -247,6 +252,15 @@ var Kinds = [NumKinds]Row{
 		Outcome: "a wider reset; behind a compute reset EIO for every job until a function-level reset"},
 	Thermal: {Name: "thermal", Group: engine, Ends: Well, Chance: dmaRequest, Target: requester, What: "A thermal limit is crossed: THERMAL in IRQ_CAUSE, the temperature shows it.",
 		Value: "temperature in m°C", Default: 110_000, Outcome: "jobs go on; a uevent says THERMAL= and the temperature", Span: Until, Event: true},
+
+	AERPermanent: {Name: "aer-permanent", Group: bus, Ends: EIO, Chance: dmaRequest, Target: requester,
+		What:    "A fatal error is logged, and the link is down from then on: no slot reset brings the function back.",
+		Outcome: "the host tells the driver that the channel is dead: EIO for every job and for later submissions; once the link is back, unbind and bind", Span: Until, Event: true},
+	SurpriseReset: {Name: "surprise-reset", Group: engine, Ends: Well | EIO, Chance: dmaRequest, Target: requester,
+		What:    "A reset under load that nobody asked for: everything behind configuration space is as behind a function-level reset, memory is lost.",
+		Outcome: "the driver finds the controller off when a job's time is up: a function-level reset, EIO for what was on the hardware, ECANCELED for contexts that had buffers in device memory", Event: true},
+	CompletionOverflow: {Name: "completion-overflow", Group: queues, Ends: ETIME, Chance: "completions", Target: queueIndex,
+		What: "The completion ring overflows: a completion is dropped, and the queue stops in ERROR with RING_OVERRUN.", Outcome: hungJob},
 }
 
 func (k Kind) String() string {

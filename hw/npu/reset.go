@@ -44,6 +44,7 @@ func (x *resets) init(d *Device) {
 			x.finish()
 		}
 	})
+	x.surprises()
 }
 
 // begin halts the given blocks and calls finish when all are quiet.
@@ -152,6 +153,14 @@ func (d *Device) functionReset(done sim.Call) {
 		finish = func() { d.resets.domain, d.resets.stuck = domainFunction, true }
 	}
 	d.resets.begin(domainFunction, finish, all, d.engines.haltCores, d.engines.haltDMA, d.mmu.Halt)
+}
+
+// surprises are resets that nobody asked for: each begins once the access that met the
+// fault is under way.
+func (x *resets) surprises() {
+	done := x.d.e.Register("surprise reset done", func(uint64) {})
+	begin := x.d.e.Register("surprise reset", func(uint64) { x.d.functionReset(sim.Call{H: done}) })
+	x.d.faults.On(fault.SurpriseReset, func(*fault.Strike) { x.d.e.After(0, sim.Call{H: begin}) })
 }
 
 // idle returns an error while a reset is busy.

@@ -20,6 +20,7 @@ type faults struct {
 	fail    sim.Handler
 	late    sim.Handler // raises a vector
 	storm   sim.Handler // raises a vector and goes on
+	lose    sim.Handler // takes the link away for a time
 	period  sim.Time    // of the storm
 	timeout sim.Time    // of completions
 }
@@ -31,6 +32,7 @@ func (f *Function) setFaults(x *fault.Injector) {
 	f.faults.fail = f.e.Register("failing DMA", f.onFail)
 	f.faults.late = f.e.Register("late interrupt", func(v uint64) { f.raise(int(v)) })
 	f.faults.storm = f.e.Register("interrupt storm", f.onStorm)
+	f.faults.lose = f.e.Register("link lost", func(ps uint64) { f.loseLink(&fault.Strike{Duration: sim.Time(ps)}) })
 	x.On(fault.LinkLoss, f.loseLink)
 	x.On(fault.IRQSpurious, func(s *fault.Strike) { f.raise(vectorOf(s, int(s.Value))) })
 	x.On(fault.IRQStorm, func(s *fault.Strike) {
@@ -40,7 +42,15 @@ func (f *Function) setFaults(x *fault.Injector) {
 	x.On(fault.AERCorrected, func(*fault.Strike) { f.Inject(ReceiverError) })
 	x.On(fault.AERNonFatal, func(*fault.Strike) { f.Inject(CompleterAbort) })
 	x.On(fault.AERFatal, func(*fault.Strike) { f.Inject(DataLinkProtocol) })
+	x.On(fault.AERPermanent, func(s *fault.Strike) {
+		f.Inject(DataLinkProtocol)
+		f.e.After(messageTime, sim.Call{H: f.faults.lose, Arg: uint64(s.Duration)})
+	})
 }
+
+// messageTime is what an error message has to reach the root port before the link
+// goes.
+const messageTime = sim.Microsecond
 
 // vectorOf is the fault's target, or another.
 func vectorOf(s *fault.Strike, other int) int {
