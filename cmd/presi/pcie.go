@@ -14,7 +14,7 @@ func (a *app) pcieCommand() *cobra.Command {
 		Long: `Pcie drives links with the device's DMA engine and measures the payload rate of
 writes, of reads and of both at once, and the latency of one read. Tags are
 unlimited unless column tags says otherwise; rtt_ns is the round trip of one
-request alone. Further columns are ignored,
+request alone; its time on the wire is its least. Further columns are ignored,
 save those that look like one of these two misspelt. A line
 repeats its row.` + batchHelp,
 		Example: "  presi pcie --batch links.csv",

@@ -48,7 +48,8 @@ type segment struct {
 	dropped  bool   // reads: the completions are lost
 	barrier  int64  // reads: posted segments that must be visible before
 	tlps     int64  // requests on the wire
-	replies  int64  // completions of a read
+	replies  int64  // reads: completions that the device has room for
+	headers  int64  // of these: what the wire carries
 	older    uint32 // reads outstanding, in the order of sending
 	newer    uint32
 }
@@ -176,7 +177,10 @@ func (l *Link) sendRead(q *source) bool {
 	l.nonPosted.take(tlps)
 	l.completions.take(replies)
 	si, s := l.newSegment(i, t, addr, n, tlps)
-	s.replies = replies
+	s.replies, s.headers = replies, replies
+	if chunk := l.c.chunk(); addr&uint64(chunk-1) != 0 && addr != t.r.Addr {
+		s.headers-- // in the completion that the read before it has begun
+	}
 	l.budget -= max(n, 1)
 	s.req.Done = sim.Call{H: l.handlers.readServed, Arg: uint64(si)}
 	l.watchRead(si, s)

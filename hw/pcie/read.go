@@ -59,11 +59,11 @@ func (l *Link) onReadServed(arg uint64) {
 		l.lose--
 		s.dropped = true
 	default:
-		n := l.wire.completion * s.replies
+		n := l.wire.completion * s.headers
 		if s.req.Status == hw.OK {
 			n += s.req.Bytes
 		}
-		l.stats.CompletionTLPs += s.replies
+		l.stats.CompletionTLPs += s.headers
 		l.down.Send(l.transfers.at(s.transfer).source, sim.Bytes(n), back)
 	}
 }
