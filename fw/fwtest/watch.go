@@ -32,6 +32,18 @@ type watch struct {
 	broken      []string
 }
 
+// Registers that the watch looks for.
+var (
+	offReset    = abi.Offset(&abi.Ident, "RESET_CTRL")
+	offDone     = abi.Offset(&abi.Ident, "RESET_STATUS")
+	offContext  = abi.Offset(&abi.MMU, "CTX_BASE_HI")
+	offInv      = abi.Offset(&abi.MMU, "INV_CMD")
+	offState    = abi.Offset(&abi.Queue, "STATE")
+	offCtrl     = abi.Offset(&abi.Queue, "CTRL")
+	offTail     = abi.Offset(&abi.Doorbell, "SQ_TAIL")
+	offBasesLow = [2]uint64{abi.Offset(&abi.Queue, "SQ_BASE_LO"), abi.Offset(&abi.Queue, "CQ_BASE_LO")}
+)
+
 func newWatch(d *Device, bus hw.Bus) *watch {
 	w := &watch{Bus: bus, d: d, inside: map[*sim.Proc]int{}, resetting: map[uint64]bool{},
 		lows: map[uint64]uint64{}, bases: map[uint64]uint64{}}
@@ -62,11 +74,11 @@ func (w *watch) miss(format string, args ...any) {
 
 // bounds keeps the books of what queues may use: writes of bases by their offset.
 func (w *watch) bounds(off uint64, v uint32) {
-	for _, name := range []string{"SQ", "CQ"} {
-		if _, ok := instance(off, abi.Offset(&abi.Queue, name+"_BASE_LO"), abi.QueueStride); ok {
+	for _, low := range offBasesLow {
+		if _, ok := instance(off, low, abi.QueueStride); ok {
 			w.lows[off+4] = uint64(v)
 		}
-		if q, ok := instance(off, abi.Offset(&abi.Queue, name+"_BASE_HI"), abi.QueueStride); ok {
+		if q, ok := instance(off, low+4, abi.QueueStride); ok {
 			w.bases[w.lows[off]|uint64(v)<<32] = q
 		}
 	}
@@ -74,7 +86,7 @@ func (w *watch) bounds(off uint64, v uint32) {
 
 // read looks at what the driver learns by a read.
 func (w *watch) read(off uint64, v uint32) {
-	q, state := instance(off, abi.Offset(&abi.Queue, "STATE"), abi.QueueStride)
+	q, state := instance(off, offState, abi.QueueStride)
 	switch {
 	case state && (v == abi.QueueDisabled || v == ^uint32(0)):
 		for base, of := range w.bases {
@@ -82,7 +94,7 @@ func (w *watch) read(off uint64, v uint32) {
 				delete(w.bases, base)
 			}
 		}
-	case off == abi.Offset(&abi.Ident, "RESET_STATUS") && v&3 == abi.ResetDone && w.mmu:
+	case off == offDone && v&3 == abi.ResetDone && w.mmu:
 		clear(w.bases)
 	}
 }
@@ -99,19 +111,19 @@ func (w *watch) FreeDMA(d *hw.DMA) {
 func (w *watch) wrote(off uint64, v uint32) {
 	w.bounds(off, v)
 	switch off {
-	case abi.Offset(&abi.Ident, "RESET_CTRL"):
+	case offReset:
 		w.take(v)
-	case abi.Offset(&abi.MMU, "CTX_BASE_HI"):
+	case offContext:
 		w.mmu = false
-	case abi.Offset(&abi.MMU, "INV_CMD"):
+	case offInv:
 		if w.mmu && w.bound() {
 			w.miss("an invalidation while the device MMU is being reset")
 		}
 	}
-	if q, ok := instance(off, abi.Offset(&abi.Queue, "CTRL"), abi.QueueStride); ok && v&1 != 0 {
+	if q, ok := instance(off, offCtrl, abi.QueueStride); ok && v&1 != 0 {
 		delete(w.resetting, q)
 	}
-	if q, ok := instance(off, abi.Offset(&abi.Doorbell, "SQ_TAIL"), abi.DoorbellStride); ok && w.resetting[q] && w.bound() {
+	if q, ok := instance(off, offTail, abi.DoorbellStride); ok && w.resetting[q] && w.bound() {
 		w.miss("the doorbell of queue %d while it is being reset", q)
 	}
 }
