@@ -13,7 +13,9 @@ func TestFIFOAgainstSlice(t *testing.T) {
 		var want []int
 		for i := range rapid.IntRange(0, 200).Draw(t, "steps") {
 			if rapid.IntRange(0, 2).Draw(t, "push") > 0 || len(want) == 0 {
-				f.Push(i)
+				p := f.Add()
+				assert.Zero(t, *p, "an item that was here before")
+				*p = i
 				want = append(want, i)
 			} else {
 				assert.Equal(t, want[0], *f.Front())

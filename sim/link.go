@@ -107,7 +107,8 @@ func (l *Link) SendNotify(source int, bytes Bytes, sent, done Call) {
 		panic(fmt.Sprintf("sim: link: message of %d bytes", bytes))
 	}
 	s := &l.sources[source]
-	s.queue.Push(linkMessage{bytes, l.e.now, sent, done})
+	m := s.queue.Add()
+	m.left, m.asked, m.onSent, m.done = bytes, l.e.now, sent, done
 	l.ready.add(source)
 	switch {
 	case !l.busy:

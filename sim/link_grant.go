@@ -64,7 +64,9 @@ func (l *Link) onTick(gen uint64) {
 	if g.alone {
 		l.credit = 0 // it had more than its turn
 	}
-	l.choose.Ask()
+	if !l.ready.empty() {
+		l.choose.Ask()
+	}
 }
 
 // bookRounds spreads a grant of rounds, whose last one may be cut between
@@ -98,14 +100,14 @@ func (l *Link) book(source int, n Bytes) {
 	if m.left > 0 {
 		return
 	}
-	ended := q.Pop()
+	l.stats.Messages++
+	l.stats.Queued += int64(l.e.now - m.asked)
+	l.notify(m.onSent, l.e.now)
+	l.notify(m.done, l.e.now+l.c.Latency)
+	q.Drop()
 	if q.Len() == 0 {
 		l.ready.remove(source)
 	}
-	l.stats.Messages++
-	l.stats.Queued += int64(l.e.now - ended.asked)
-	l.notify(ended.onSent, l.e.now)
-	l.notify(ended.done, l.e.now+l.c.Latency)
 }
 
 func (l *Link) notify(c Call, at Time) {
@@ -146,6 +148,13 @@ func (l *Link) onChoose() {
 // running turn first when it has credit left.
 func (l *Link) waiting() bool {
 	g := &l.grant
+	if i, ok := l.ready.only(); ok {
+		g.order, g.round = append(g.order[:0], i), l.sources[i].weight
+		if i != l.turn {
+			l.credit = 0
+		}
+		return true
+	}
 	g.order, g.round = g.order[:0], 0
 	from := l.turn
 	if l.credit == 0 || l.sources[from].queue.Len() == 0 {

@@ -10,6 +10,24 @@ func newSourceSet(n int) sourceSet { return make(sourceSet, (n+63)/64) }
 func (s sourceSet) add(i int)    { s[i>>6] |= 1 << (i & 63) }
 func (s sourceSet) remove(i int) { s[i>>6] &^= 1 << (i & 63) }
 
+func (s sourceSet) empty() bool {
+	for _, w := range s {
+		if w != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// only returns the member of a set of one within its first word, which is where
+// the sources of most links are; false for other sets.
+func (s sourceSet) only() (int, bool) {
+	if len(s) != 1 || s[0] == 0 || s[0]&(s[0]-1) != 0 {
+		return 0, false
+	}
+	return bits.TrailingZeros64(s[0]), true
+}
+
 // appendFrom appends the members from on, then those before it, to list.
 func (s sourceSet) appendFrom(list []int, from int) []int {
 	word, mask := from>>6, ^uint64(0)<<(from&63)

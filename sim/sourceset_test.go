@@ -28,5 +28,10 @@ func TestSourceSet(t *testing.T) {
 			}
 		}
 		require.Equal(t, want, s.appendFrom(nil, from))
+		require.Equal(t, len(want) == 0, s.empty())
+		if i, ok := s.only(); ok || n <= 64 {
+			require.Equal(t, len(want) == 1, ok)
+			require.True(t, !ok || i == want[0])
+		}
 	})
 }

@@ -64,9 +64,8 @@ func (l *Link) Submit(r *hw.Request) {
 		l.e.After(0, r.Done)
 		return
 	}
-	i, t := l.transfers.take()
-	*t = transfer{r: r, addr: r.Addr, left: r.Bytes, source: min(int(r.Source), len(l.sources)-1),
-		asked: l.e.Now(), first: none, last: none}
+	i, t := l.newTransfer(r.Bytes)
+	t.r, t.addr, t.source = r, r.Addr, min(int(r.Source), len(l.sources)-1)
 	q := &l.sources[t.source]
 	if r.Op == hw.Write {
 		t.total = pieces(r.Addr, r.Bytes, l.writeSize)
@@ -87,11 +86,19 @@ func (l *Link) Interrupt(vector int, addr uint64, data uint32) {
 	if l.gone {
 		return
 	}
-	i, t := l.transfers.take()
-	*t = transfer{vector: vector, message: addr, data: data, left: 4, total: 1,
-		asked: l.e.Now(), first: none, last: none}
+	i, t := l.newTransfer(4)
+	t.vector, t.message, t.data, t.total = vector, addr, data, 1
 	l.enqueueWrite(i, t)
 	l.pump()
+}
+
+// newTransfer returns a transfer of bytes that is asked for now. It is cleared
+// in its place: as a whole value it would be made elsewhere and copied.
+func (l *Link) newTransfer(bytes int64) (uint32, *transfer) {
+	i, t := l.transfers.take()
+	*t = transfer{}
+	t.left, t.asked, t.first, t.last = bytes, l.e.Now(), none, none
+	return i, t
 }
 
 func (l *Link) enqueueWrite(i uint32, t *transfer) {
@@ -206,11 +213,11 @@ func (l *Link) newSegment(i uint32, t *transfer, addr uint64, n, tlps int64) (ui
 	s.transfer, s.next, s.epoch, s.index = i, none, l.epoch, t.sent
 	s.asked, s.tlps, s.ended, s.dropped = l.e.Now(), tlps, false, false
 	if r := t.r; r != nil {
-		s.req = hw.Request{Op: r.Op, Space: r.Space, Source: r.Source, Atomic: r.Atomic, Exec: r.Exec, Priv: r.Priv,
-			ASID: r.ASID, PASID: r.PASID, HasPASID: r.HasPASID, Addr: addr, Bytes: n}
-		if r.Op == hw.Write {
-			s.req.Zero = r.Zero
-		}
+		q := &s.req // field by field, like newTransfer
+		q.Op, q.Space, q.Source, q.Atomic, q.Exec, q.Priv = r.Op, r.Space, r.Source, r.Atomic, r.Exec, r.Priv
+		q.ASID, q.PASID, q.HasPASID, q.Addr, q.Bytes = r.ASID, r.PASID, r.HasPASID, addr, n
+		q.Zero, q.Data = r.Zero && r.Op == hw.Write, nil
+		q.Status, q.FaultAddr, q.Remote, q.Stalled = hw.OK, 0, false, 0
 		if r.Data != nil {
 			from := addr - r.Addr
 			s.req.Data = r.Data[from : from+uint64(n)]

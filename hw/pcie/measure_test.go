@@ -162,9 +162,10 @@ func (d *saturator) issue(i int64) {
 	g.pending = len(d.ops)
 	stride := (d.size + page - 1) / page * page
 	for k, op := range d.ops {
-		g.requests[k] = hw.Request{Op: op, Space: hw.BusAddr, Source: hw.Source(k), Addr: uint64(d.issued * stride),
-			Bytes: d.size, Done: sim.Call{H: d.done, Arg: uint64(i)}}
-		d.link.Submit(&g.requests[k])
+		r := &g.requests[k]
+		r.Op, r.Space, r.Source, r.Addr, r.Bytes = op, hw.BusAddr, hw.Source(k), uint64(d.issued*stride), d.size
+		r.Done = sim.Call{H: d.done, Arg: uint64(i)}
+		r.Send(d.link)
 	}
 	d.issued++
 }

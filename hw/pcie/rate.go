@@ -1,6 +1,10 @@
 package pcie
 
-import "github.com/presi-sim/presi/sim"
+import (
+	"math/bits"
+
+	"github.com/presi-sim/presi/sim"
+)
 
 // generation is the physical and link layer of one generation.
 type generation struct {
@@ -99,13 +103,14 @@ func (c *Config) ackLimit() int64 {
 }
 
 // pieces returns into how many pieces [addr, addr+n) falls when it is cut at
-// multiples of size. Nothing still is one piece: a zero-length access.
+// multiples of size, a power of two. Nothing still is one piece: a zero-length
+// access.
 func pieces(addr uint64, n, size int64) int64 {
 	if n <= 0 {
 		return 1
 	}
 	first := int64(addr & uint64(size-1))
-	return (first + n + size - 1) / size
+	return (first + n + size - 1) >> bits.TrailingZeros64(uint64(size))
 }
 
 // chunk is what completions are cut to.

@@ -344,6 +344,7 @@ func benchmarkDMA(b *testing.B, op hw.Op, size int64) {
 	if _, err := d.run(); err != nil {
 		b.Fatal(err)
 	}
+	b.ReportMetric(float64(d.e.Events())/float64(b.N), "events/op")
 }
 
 func benchmarkMMIO(b *testing.B, op hw.Op) {
