@@ -61,4 +61,4 @@ fuzz: ## every fuzz target for FUZZTIME
 	done
 
 soak: ## all faults, programs and resets at random for SOAK, from SEED on
-	$(GO) test ./fw/fwtest -count=1 -timeout 0 -run '^TestSoak$$' -soak $(SOAK) -soakseed $(SEED)
+	$(GO) test ./fw/fwtest -count=1 -timeout 0 -run '^(TestSoak|TestBigMemory)$$' -soak $(SOAK) -soakseed $(SEED)

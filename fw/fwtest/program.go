@@ -2,6 +2,7 @@ package fwtest
 
 import (
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 
 	"github.com/presi-sim/presi/fw"
 )
@@ -34,7 +35,7 @@ func (d *Device) open(memory *fw.Arena, flags ...fw.OpenFlags) (*Program, error)
 	if err != nil {
 		return nil, err
 	}
-	p := &Program{Device: d, User: &User{t: d.T, node: &local{f, memory, d}}, File: f, Memory: memory}
+	p := &Program{Device: d, User: &User{t: d.T, node: newLocal(f, memory, d)}, File: f, Memory: memory}
 	d.programs = append(d.programs, p)
 	return p, nil
 }
@@ -52,11 +53,36 @@ func (p *Program) Peek(addr uint64, n int) []byte {
 	return b
 }
 
-// local is an in-process Node.
+// local is an in-process Node: a descriptor, one of those of its file.
 type local struct {
 	*fw.File
-	arena *fw.Arena
-	d     *Device
+	arena       *fw.Arena
+	d           *Device
+	descriptors *int
+	closed      bool
+}
+
+func newLocal(f *fw.File, arena *fw.Arena, d *Device) *local {
+	one := 1
+	return &local{File: f, arena: arena, d: d, descriptors: &one}
+}
+
+// Dup implements Node.
+func (n *local) Dup() (Node, error) {
+	*n.descriptors++
+	return &local{File: n.File, arena: n.arena, d: n.d, descriptors: n.descriptors}, nil
+}
+
+// Close implements Node.
+func (n *local) Close() error {
+	if n.closed {
+		return unix.EBADF
+	}
+	n.closed = true
+	if *n.descriptors--; *n.descriptors > 0 {
+		return nil
+	}
+	return n.File.Close()
 }
 
 func (n *local) Map(p []byte) uint64 { return n.arena.Map(p) }

@@ -14,6 +14,7 @@ var Statements = []Statement{
 	{4, "open: ENODEV without a device, EBUSY when exclusive", []Test{
 		{"S04_ExclusiveOpenIsBusy", UAPI, s04Exclusive},
 		{"S04_OpenTwiceAndWithoutIoctl", UAPI, s04OpenTwice},
+		{"S04_DuplicatedDescriptor", UAPI, s04Dup},
 		{"S04_OpenAfterUnplug", HostSide, s04AfterUnplug},
 		{"S04_OpenBeforeRegister", WhiteBox, s04BeforeRegister}}},
 	{5, "a failed open leaves nothing; client ids never repeat", []Test{
@@ -29,7 +30,8 @@ var Statements = []Statement{
 		{"S08_ShortStructIsZeroExtended", UAPI, s08Short},
 		{"S08_LongTailIsIgnored", UAPI, s08Long},
 		{"S08_BadPointers", UAPI, s08Pointers},
-		{"S08_PaddingAndUnknownFlags", UAPI, s08Padding}}},
+		{"S08_PaddingAndUnknownFlags", UAPI, s08Padding},
+		{"S08_CommandsOfEverySize", UAPI, s08Commands}}},
 	{9, "master-only calls EACCES; SET_CLIENT_CAP and uncommon GET_CAP EOPNOTSUPP", []Test{
 		{"S09_MasterOnlyIsRefused", UAPI, s09Master},
 		{"S09_ClientCapabilities", UAPI, s09Caps}}},
@@ -40,6 +42,8 @@ var Statements = []Statement{
 	{11, "ENOENT, ENOSPC, ENODEV, EIO; an interrupted call can be restarted", []Test{
 		{"S11_FailedLookUps", UAPI, s11LookUps},
 		{"S11_DeviceMemoryIsFull", UAPI, s11Full},
+		{"S11_AllocationsUntilFull", UAPI, s11UntilFull},
+		{"S11_OneLargeBuffer", UAPI, s11Large},
 		{"S11_RefusedCallChangesNothing", UAPI, s11Unchanged},
 		{"S11_LostDeviceIsEIO", HostSide, s11Wedged},
 		{"S11_InterruptedWaitIsRestarted", UAPI, s11Interrupted},
@@ -68,6 +72,7 @@ var Statements = []Statement{
 		{"S16_CloseAwaitsTheDevice", UAPI, s16Awaited}}},
 	{17, "nothing can fail once a job is armed", []Test{
 		{"S17_RefusedSubmitArmsNothing", UAPI, s17Refused},
+		{"S17_ThousandsOfDuplicateHandles", UAPI, s17Duplicates},
 		{"S17_AllocationsFailBeforeArming", WhiteBox, s17Allocations},
 		{"S17_SlotsAreReservedBeforeArming", WhiteBox, s17Slots},
 		{"S17_BuffersKnowTheirJobs", WhiteBox, s17Reservations}}},
@@ -85,10 +90,14 @@ var Statements = []Statement{
 		{"S19_DependenciesAcrossQueues", UAPI, s19Dependencies},
 		{"S19_FullQueueIsEAGAIN", UAPI, s19Full},
 		{"S19_CloseWithJobsQueued", UAPI, s19Close},
+		{"S19_PrioritiesAreArbitrated", UAPI, s19Priorities},
+		{"S19_CopiesOfEverySize", UAPI, s19Sweep},
+		{"S19_StridedAndRandomCopies", UAPI, s19Strided},
 		{"S19_CreditsAreRespected", WhiteBox, s19Credits}}},
 	{20, "a time-out asks for progress; only the guilty context fails", []Test{
 		{"S20_BystandersFinish", UAPI, s20Bystanders},
 		{"S20_NothingEntersAReset", HostSide, s20During},
+		{"S20_ResetBehindEachCommand", HostSide, s20EachCommand},
 		{"S20_InvalidationsBehindAReset", HostSide, s20Invalidates},
 		{"S20_ProgressIsNoHang", UAPI, s20Progress},
 		{"S20_GuiltyContextIsRejected", UAPI, s20Guilty}}},

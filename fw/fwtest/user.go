@@ -32,6 +32,8 @@ type Node interface {
 	// FDInfo is the text of /proc/PID/fdinfo/FD.
 	FDInfo() string
 	Close() error
+	// Dup gives the open file another descriptor; the last to close closes it.
+	Dup() (Node, error)
 
 	// Map gives bytes an address that ioctls take, Unmap takes it away.
 	Map(p []byte) uint64
