@@ -85,6 +85,9 @@ func TestEachRuleMatters(t *testing.T) {
 		if p == "nRP" {
 			slow.Timing["nRC"] = 80
 		}
+		if p == "nRRDS" {
+			slow.Timing["nRRDL"] = 8
+		}
 		for _, pattern := range []string{"rand_rw21", "triad_rw21"} {
 			a, err := Replay(onward, base, pattern, "sat", 3000)
 			require.NoError(t, err)
