@@ -67,6 +67,7 @@ var deletions = []deletion{
 		}
 `, chaos("S16_EvictedBufferKeepsItsData")},
 	{"invalidation of an evicted buffer", "", "", "", chaos("S16_EvictedBufferKeepsItsData")},
+	{"unmap of what could be mapped in part", "vm.go", "		s.unmapRange(va, n)\n", "", chaos("S16_MappedWholeOrNotAtAll")},
 	{"invalidation of replaced tables", "vm.go", "		s.d.invalidate(s.asid, va, n)\n		for", "		if !missing(`invalidation of replaced tables`) {\n			s.d.invalidate(s.asid, va, n)\n		}\n		for", chaos("S16_LargePageReplacesATable")},
 	{"replaced tables given back", "vm.go", "			s.d.freeTables(t)\n", "", chaos("S16_LargePageReplacesATable")},
 	{"entry of a new context", "vm.go", "	s.setContext(s.context())\n	return s, nil\n", "	if !missing(`entry of a new context`) {\n		s.setContext(s.context())\n	}\n	return s, nil\n", chaos("S16_SameAddressOtherMemory")},
@@ -225,7 +226,6 @@ var elsewhere = map[string]string{
 	"scrub.go run clear":                       "wipes memory: a deletion with what it returns",
 	"vm.go free freeTables":                    "a leak: every test misses it",
 	"vm.go freeTables freeTables":              "goes on with the tables below",
-	"vm.go mapAt unmapRange":                   "memory for page tables ends within a mapping: no test of the suite comes there",
 }
 
 // Every guarded place of the driver's source lies in a deletion, or is said to be

@@ -98,6 +98,41 @@ func s16Replaced(c *Case) {
 	v.close()
 }
 
+// A buffer is mapped whole or not at all: where memory for page tables ends in its
+// midst, nothing of it can be reached.
+func s16Whole(c *Case) {
+	u := c.open()
+	v := c.again(u)
+	b := u.NewBuffer(large+64<<10, abi.BOHost) // a large page, and an entry of a table that is yet to come
+	fd := b.export()
+	commands := v.NewBuffer(4096, abi.BOHost|abi.BOCommand)
+	var rest []Node
+	for {
+		n, err := c.OpenNode()
+		if err != nil {
+			c.is(err, unix.ENOSPC)
+			break
+		}
+		rest = append(rest, n)
+	}
+	a := abi.PrimeHandle{FD: fd}
+	Must(v, abi.NrPrimeFDToHandle, &a)
+	err := Ioctl(v, abi.NrBOInfo, &abi.BOInfo{Handle: a.Handle})
+	if err != nil { // else it was not memory that ended the opens
+		c.is(err, unix.ENOSPC)
+		at := commands.Addr&^(large-1) + large
+		assert.Equal(c, unix.EFAULT, c.by(v, commands, Fill(at, 0x7777777777777777, 64)), "the part that could be mapped")
+		assert.Zero(c, b.Read(0, 1)[0])
+	}
+	for _, n := range rest {
+		require.NoError(c, n.Close())
+	}
+	Must(v, abi.NrBOInfo, &abi.BOInfo{Handle: a.Handle})
+	require.NoError(c, u.node.CloseFD(fd))
+	u.close()
+	v.close()
+}
+
 // When the close of a buffer returns, the device writes there no more, also for a
 // job that has not listed it: whoever gets the memory next has it alone.
 func s16Awaited(c *Case) {

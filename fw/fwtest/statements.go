@@ -69,6 +69,7 @@ var Statements = []Statement{
 		{"S16_MemoryIsClearedBetweenFiles", UAPI, s16Cleared},
 		{"S16_EvictedBufferKeepsItsData", UAPI, s16Evicted},
 		{"S16_LargePageReplacesATable", UAPI, s16Replaced},
+		{"S16_MappedWholeOrNotAtAll", UAPI, s16Whole},
 		{"S16_CloseAwaitsTheDevice", UAPI, s16Awaited}}},
 	{17, "nothing can fail once a job is armed", []Test{
 		{"S17_RefusedSubmitArmsNothing", UAPI, s17Refused},
