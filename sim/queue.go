@@ -13,6 +13,10 @@ import "math/bits"
 // slot of a higher wheel is spread over the lower ones, in that order, at the
 // moment the base enters it; what comes later for the same time is put behind.
 //
+// With many events pending their nodes are in no cache when a slot is spread, and
+// a list tells where the next one is only when the one before has come. So nodes
+// of the higher wheels point to the next but one, and two are on their way.
+//
 // Nodes are indices into one recycled pool without pointers, which the garbage
 // collector does not scan.
 type queue struct {
@@ -20,7 +24,8 @@ type queue struct {
 	free    uint32
 	nodes   []node // node 0 is the end of the free list
 	summary [wheelCount]uint64
-	wheels  [wheelCount]wheel
+	near    wheel[slot] // wheel 0
+	far     [wheelCount - 1]wheel[farSlot]
 }
 
 const (
@@ -34,17 +39,20 @@ type node struct {
 	at   Time
 	arg  uint64
 	h    Handler
-	next uint32 // in the slot's list or in the free list
+	next uint32 // in the slot's list (on higher wheels the next but one) or in the free list
 }
 
 // wheel is one digit's slots. A bit of the queue's summary stands for a word of
 // occupied, which stands for 64 slots; a slot's ends count only while it is occupied.
-type wheel struct {
+type wheel[S slot | farSlot] struct {
 	occupied [slotCount / 64]uint64
-	slots    [slotCount]slot
+	slots    [slotCount]S
 }
 
 type slot struct{ head, tail uint32 }
+
+// farSlot has both ends of two lists that alternate.
+type farSlot struct{ first, second, before, last uint32 }
 
 func (q *queue) init() { q.nodes = make([]node, 1, 64) }
 
@@ -73,17 +81,20 @@ func (q *queue) rewind(t Time) { q.base = t &^ slotMask }
 
 // link appends node i to its slot.
 func (q *queue) link(i uint32, t Time) {
-	differs := uint64(t ^ q.base)
-	level := uint(0)
-	if differs >= slotCount {
-		level = uint(bits.Len64(differs)-1) / digitBits
+	if differs := uint64(t ^ q.base); differs < slotCount {
+		q.linkNear(i, t)
+	} else {
+		q.linkFar(i, uint(bits.Len64(differs)-1)/digitBits, t)
 	}
-	w := &q.wheels[level]
-	digit := uint64(t) >> (level * digitBits) & slotMask
-	s, bit := &w.slots[digit], uint64(1)<<(digit%64)
-	if word := &w.occupied[digit/64]; *word&bit == 0 {
+}
+
+// linkNear is link for wheel 0.
+func (q *queue) linkNear(i uint32, t Time) {
+	digit := uint64(t) & slotMask
+	s, bit := &q.near.slots[digit], uint64(1)<<(digit%64)
+	if word := &q.near.occupied[digit/64]; *word&bit == 0 {
 		*word |= bit
-		q.summary[level] |= 1 << (digit / 64)
+		q.summary[0] |= 1 << (digit / 64)
 		s.head = i
 	} else {
 		q.nodes[s.tail].next = i
@@ -91,20 +102,40 @@ func (q *queue) link(i uint32, t Time) {
 	s.tail = i
 }
 
+// linkFar is link for a wheel above the first.
+func (q *queue) linkFar(i uint32, level uint, t Time) {
+	w := &q.far[level-1]
+	digit := uint64(t) >> (level * digitBits) & slotMask
+	s, bit := &w.slots[digit], uint64(1)<<(digit%64)
+	if word := &w.occupied[digit/64]; *word&bit == 0 {
+		*word |= bit
+		q.summary[level] |= 1 << (digit / 64)
+		*s = farSlot{first: i, last: i}
+		return
+	}
+	second := s.second
+	if second == 0 {
+		second = i
+	}
+	q.nodes[s.before].next = i // of node 0, which nobody reads, when there was one event
+	s.second, s.before, s.last = second, s.last, i
+}
+
 // pop removes the first event, if it is not later than limit.
 func (q *queue) pop(limit Time) (Time, Call, bool) {
 	if q.summary[0] == 0 {
 		return q.advance(limit)
 	}
-	digit := q.first(0)
+	word := bits.TrailingZeros64(q.summary[0])
+	digit := word*64 + bits.TrailingZeros64(q.near.occupied[word%len(q.near.occupied)])
 	t := q.base + Time(digit)
 	if t > limit {
 		return 0, Call{}, false
 	}
-	s := &q.wheels[0].slots[digit]
+	s := &q.near.slots[digit%slotCount]
 	i := s.head
 	if i == s.tail {
-		q.vacate(0, digit)
+		q.summary[0] = vacate(&q.near.occupied, q.summary[0], digit)
 	}
 	s.head = q.nodes[i].next
 	return t, q.release(i), true
@@ -126,20 +157,14 @@ func (q *queue) lowest() int {
 	return level
 }
 
-// first returns the first occupied slot of a wheel that has one.
-func (q *queue) first(level int) int {
-	word := bits.TrailingZeros64(q.summary[level])
-	return word*64 + bits.TrailingZeros64(q.wheels[level].occupied[word%len(q.wheels[level].occupied)])
-}
-
-// vacate marks a slot empty.
-func (q *queue) vacate(level, digit int) {
-	w := &q.wheels[level]
-	word := digit / 64 % len(w.occupied)
-	w.occupied[word] &^= 1 << (digit % 64)
-	if w.occupied[word] == 0 {
-		q.summary[level] &^= 1 << word
+// vacate marks a slot of a wheel empty and returns the wheel's summary.
+func vacate(occupied *[slotCount / 64]uint64, summary uint64, digit int) uint64 {
+	word := digit / 64 % len(occupied)
+	occupied[word] &^= 1 << (digit % 64)
+	if occupied[word] == 0 {
+		summary &^= 1 << word
 	}
+	return summary
 }
 
 // empty reports whether no event is pending.
@@ -154,32 +179,30 @@ func (q *queue) advance(limit Time) (Time, Call, bool) {
 		if level == wheelCount {
 			return 0, Call{}, false
 		}
-		digit := q.first(level)
+		w := &q.far[level-1]
+		word := bits.TrailingZeros64(q.summary[level])
+		digit := word*64 + bits.TrailingZeros64(w.occupied[word%len(w.occupied)])
 		start := q.start(level, digit)
 		if start > limit {
 			return 0, Call{}, false
 		}
-		s := q.wheels[level].slots[digit]
-		if s.head == s.tail {
-			return q.popAlone(level, digit, limit)
+		s := &w.slots[digit%slotCount]
+		alone := s.first == s.last
+		if alone {
+			if at := q.nodes[s.first].at; at > limit {
+				return 0, Call{}, false
+			} else {
+				start = at &^ slotMask
+			}
 		}
-		q.vacate(level, digit)
+		q.summary[level] = vacate(&w.occupied, q.summary[level], digit)
 		q.base = start
-		q.spread(s)
+		if alone {
+			return q.nodes[s.first].at, q.release(s.first), true
+		}
+		q.spread(*s)
 	}
 	return q.pop(limit)
-}
-
-// popAlone is pop for an event that is alone in its slot.
-func (q *queue) popAlone(level, digit int, limit Time) (Time, Call, bool) {
-	i := q.wheels[level].slots[digit].head
-	t := q.nodes[i].at
-	if t > limit {
-		return 0, Call{}, false
-	}
-	q.vacate(level, digit)
-	q.base = t &^ slotMask
-	return t, q.release(i), true
 }
 
 // start returns the earliest time that a slot can hold.
@@ -189,12 +212,14 @@ func (q *queue) start(level, digit int) Time {
 }
 
 // spread links the nodes of a vacated slot anew, in order.
-func (q *queue) spread(s slot) {
-	for i, last := s.head, false; !last; {
+func (q *queue) spread(s farSlot) {
+	for i, then := s.first, s.second; ; {
 		n := &q.nodes[i]
 		next := n.next
-		last = i == s.tail
 		q.link(i, n.at)
-		i = next
+		if i == s.last {
+			return
+		}
+		i, then = then, next
 	}
 }
