@@ -129,6 +129,14 @@ func BenchmarkTranslation(b *testing.B) {
 }
 
 func deviceMMU(b *testing.B, at func(int) uint64, cache bool) {
+	e, port := deviceMMUPort(b, cache)
+	pump(b, e, port, inContext, at)
+}
+
+// inContext is a request of the context that deviceMMUPort has tables for.
+var inContext = hw.Request{Space: hw.Context, ASID: 1}
+
+func deviceMMUPort(b *testing.B, cache bool) (*sim.Engine, hw.Target) {
 	const contexts, tables = 0x10000, 1 << 20
 	cfg := machine(b, "datacenter")
 	if !cache {
@@ -146,7 +154,7 @@ func deviceMMU(b *testing.B, at func(int) uint64, cache bool) {
 	store.Poke(contexts+abi.ContextSize, entry[:])
 	u := mmu.NewUnit(e, cfg.MMU, mmu.Parts{Clock: sim.NewClock(cfg.Core.Clock), Tables: mem.New(e, "dram", cfg.DRAM, store)})
 	u.SetContextTable(contexts|abi.DeviceBit, abi.MaxContexts)
-	pump(b, e, u.NewPort(newEcho(e)), hw.Request{Space: hw.Context, ASID: 1}, at)
+	return e, u.NewPort(newEcho(e))
 }
 
 func iommu(b *testing.B, at func(int) uint64, cache bool) {
