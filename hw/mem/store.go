@@ -22,8 +22,22 @@ type block [ChunkBytes]byte
 // chunk is one granule. A store has a million of them: they hold no pointer, so
 // that the garbage collector passes over them.
 type chunk struct {
-	slab   int32 // that backs it, or absent or zeroed
-	pinned bool  // a slice of it was handed out: it must not move
+	slab   int32  // that backs it, or absent or zeroed
+	pinned uint16 // pages of which a slice was handed out, a bit each: it must not move
+}
+
+// pageBytes is the granule in which slices are handed out and end.
+const pageBytes = ChunkBytes / 16
+
+// pages returns the bits of a chunk for those of its pages that touch a range.
+func pages(chunk int, addr uint64, n int64) uint16 {
+	base := uint64(chunk) * ChunkBytes
+	from, to := max(addr, base), min(addr+uint64(n), base+ChunkBytes)
+	if from >= to {
+		return 0
+	}
+	first, last := (from-base)/pageBytes, (to-1-base)/pageBytes
+	return uint16(1<<(last+1) - 1<<first)
 }
 
 // Numbers of no slab. The content of an absent chunk is the store's default,
@@ -146,7 +160,7 @@ func (s *Store) Zero(addr uint64, n int64) {
 		m := min(end-addr, ChunkBytes-off)
 		c := &s.chunks[i]
 		switch {
-		case m == ChunkBytes && !c.pinned:
+		case m == ChunkBytes && c.pinned == 0:
 			s.drop(int(i))
 			if s.scramble {
 				c.slab = zeroed
@@ -160,13 +174,14 @@ func (s *Store) Zero(addr uint64, n int64) {
 	}
 }
 
-// Free is Zero that also ends the life of slices handed out by Bytes: whoever
-// holds one must not use it any more.
+// Free is Zero that also ends the life of slices handed out by Bytes, by whole pages
+// of 4 KiB: whoever holds one must not use it any more.
 func (s *Store) Free(addr uint64, n int64) {
 	s.check(addr, n)
-	first := (addr + ChunkBytes - 1) / ChunkBytes
-	for i := first; (i+1)*ChunkBytes <= addr+uint64(n); i++ {
-		s.chunks[i].pinned = false
+	first := (addr + pageBytes - 1) &^ (pageBytes - 1)
+	last := (addr + uint64(n)) &^ (pageBytes - 1)
+	for i := int(first / ChunkBytes); uint64(i)*ChunkBytes < last; i++ {
+		s.chunks[i].pinned &^= pages(i, first, int64(last-first))
 	}
 	s.Zero(addr, n)
 }
@@ -185,7 +200,7 @@ func (s *Store) Bytes(addr uint64, n int64) []byte {
 		s.gather(first, last)
 	}
 	for i := first; i <= last; i++ {
-		s.chunks[i].pinned = true
+		s.chunks[i].pinned |= pages(i, addr, n)
 	}
 	sl := &s.slabs[s.chunks[first].slab]
 	off := addr - uint64(sl.first)*ChunkBytes
@@ -207,7 +222,7 @@ func (s *Store) gather(first, last int) {
 	data := make([]byte, (last-first+1)*ChunkBytes)
 	for i := first; i <= last; i++ {
 		c := &s.chunks[i]
-		if c.pinned {
+		if c.pinned != 0 {
 			panic(fmt.Sprintf("mem: the chunk at %#x is in use by another slice and cannot move", uint64(i)*ChunkBytes))
 		}
 		part := data[(i-first)*ChunkBytes:][:ChunkBytes]
@@ -280,7 +295,7 @@ func (s *Store) drop(i int) {
 func (s *Store) Scramble(stream *sim.Stream) {
 	s.noise, s.scramble = stream.Uint64(), true
 	for i := 0; i < len(s.chunks) && s.present > 0; i++ {
-		if s.chunks[i].pinned {
+		if s.chunks[i].pinned != 0 {
 			s.fillNoise(uint64(i)*ChunkBytes, s.data(i)[:])
 			continue
 		}

@@ -92,6 +92,26 @@ func TestStoreBytesIsTheMemoryItself(t *testing.T) {
 	assert.Len(t, s.Bytes(ChunkBytes, 3*ChunkBytes), 3*ChunkBytes)
 }
 
+// Slices that share a chunk end page by page: with the last the chunk can move.
+func TestStoreFreesSlicesByPage(t *testing.T) {
+	s := NewStore(4 * ChunkBytes)
+	a, b := s.Bytes(ChunkBytes, pageBytes), s.Bytes(ChunkBytes+3*pageBytes, 2*pageBytes)
+	a[0], b[0] = 1, 2
+	wide := func() { s.Bytes(0, 3*ChunkBytes) }
+	assert.Panics(t, wide)
+	s.Free(ChunkBytes, pageBytes)
+	assert.Panics(t, wide, "the other is in use")
+	s.Free(ChunkBytes+3*pageBytes, pageBytes)
+	assert.Panics(t, wide, "half of it is")
+	s.Free(ChunkBytes+4*pageBytes+1, pageBytes-1)
+	assert.Panics(t, wide, "no whole page was freed")
+	s.Free(ChunkBytes+4*pageBytes, pageBytes)
+	s.Poke(2*ChunkBytes, []byte{7})
+	assert.NotPanics(t, wide)
+	assert.EqualValues(t, 7, s.Bytes(0, 3*ChunkBytes)[2*ChunkBytes])
+	assert.Zero(t, s.Bytes(ChunkBytes, 1)[0])
+}
+
 func TestStoreDoesNotAllocateWhereBackingExists(t *testing.T) {
 	s, p := NewStore(sim.GiB), make([]byte, 3*ChunkBytes)
 	s.Poke(100, p)
