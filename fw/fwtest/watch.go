@@ -17,7 +17,8 @@ import (
 //   - memory that a queue was given is freed when the driver has seen the queue
 //     disabled, or a reset of it end;
 //   - between the beginning of a reset and the ENABLE of a queue nobody rings the
-//     queue's doorbell, and nobody but who resets asks the MMU for anything.
+//     queue's doorbell or has it resume, and nobody but who resets asks the MMU for
+//     anything.
 type watch struct {
 	hw.Bus
 	d      *Device
@@ -120,8 +121,13 @@ func (w *watch) wrote(off uint64, v uint32) {
 			w.miss("an invalidation while the device MMU is being reset")
 		}
 	}
-	if q, ok := instance(off, offCtrl, abi.QueueStride); ok && v&1 != 0 {
-		delete(w.resetting, q)
+	if q, ok := instance(off, offCtrl, abi.QueueStride); ok {
+		switch resume := v&2 != 0; {
+		case resume && w.resetting[q] && w.bound():
+			w.miss("queue %d is told to resume while it is being reset", q)
+		case v&1 != 0 && !resume:
+			delete(w.resetting, q)
+		}
 	}
 	if q, ok := instance(off, offTail, abi.DoorbellStride); ok && w.resetting[q] && w.bound() {
 		w.miss("the doorbell of queue %d while it is being reset", q)

@@ -31,7 +31,11 @@ func (d *Device) evictOne() error {
 	}
 	defer locked.Unlock()
 	locked.Wait(fw.UsageBookkeep)
-	return d.moveOut(o.Private.(*bo), &locked, d.viewsOf(o))
+	move := fw.NewFence(d.bus)
+	locked.Add(o, move, fw.UsageKernel)
+	err := d.moveOut(o.Private.(*bo), d.viewsOf(o))
+	move.Signal(err)
+	return err
 }
 
 // place is a buffer in one of the contexts.
@@ -72,9 +76,8 @@ func (d *Device) victim() (best *fw.Object) {
 	return best
 }
 
-// moveOut takes the mappings away, copies, and makes them again. Whoever comes to
-// use the buffer meanwhile finds the copy's fence.
-func (d *Device) moveOut(b *bo, locked *fw.Reservations, places []place) error {
+// moveOut takes the mappings away, copies, and makes them again.
+func (d *Device) moveOut(b *bo, places []place) error {
 	to := bo{d: d, flags: b.flags&^abi.BODevice | abi.BOHost, size: b.size, evicted: true}
 	if err := to.allocate(); err != nil {
 		return fmt.Errorf("host memory to evict to: %v: %w", err, unix.ENOSPC)
@@ -87,7 +90,7 @@ func (d *Device) moveOut(b *bo, locked *fw.Reservations, places []place) error {
 		p.c.space.unmapRange(p.v.va, b.size)
 	}
 	d.Exit()
-	err := d.scrub.exec([]abi.Packet{{Op: abi.OpCopy, Src: b.phys(), Dst: to.pages.Bus, RowBytes: b.size, Counts: [2]uint32{1, 1}}}, locked)
+	err := d.scrub.exec([]abi.Packet{{Op: abi.OpCopy, Src: b.phys(), Dst: to.pages.Bus, RowBytes: b.size, Counts: [2]uint32{1, 1}}})
 	if err == nil {
 		d.scrub.give(b.at, b.size, b.owner)
 		b.pages = to.pages

@@ -140,6 +140,11 @@ func (d *Device) forceReset() error {
 
 // reset runs one of the device's resets to its end.
 func (d *Device) reset(domain uint32) error {
+	for _, r := range d.rings {
+		if domain&0xff != abi.ResetQueue || r.index == domain>>8 {
+			r.live = false
+		}
+	}
 	d.write(regResetCtrl, domain)
 	return d.poll("reset", resetTimeout*d.timeScale(), 10_000, func() (bool, error) {
 		switch d.read(regResetStatus) & 3 {

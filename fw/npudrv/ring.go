@@ -25,6 +25,7 @@ type ring struct {
 	seqno    uint64 // last one given out
 	flying   []*job // by order of submission
 	sched    *fw.Scheduler
+	live     bool // from ENABLE to the next reset
 }
 
 // ringCredits bounds the jobs that sit in a ring: one runs, one is fetched
@@ -100,6 +101,7 @@ func (r *ring) start() {
 	d.write(r.reg(regQVector), uint32(r.vector))
 	d.write(r.reg(regQEngine), r.engine)
 	d.write(r.reg(regQPriority), r.priority)
+	r.live = true
 	d.write(r.reg(regQCtrl), ctrlEnable)
 }
 
@@ -167,14 +169,19 @@ func (d *Device) completions(vector int) {
 // there were any.
 func (r *ring) complete() (some bool) {
 	some, failed := r.reap()
-	if some {
+	if some && r.heard() {
 		r.d.write(r.bell(bellCQHead), r.consumed)
 	}
-	if failed {
+	if failed && r.heard() {
 		r.d.write(r.reg(regQCtrl), ctrlEnable|ctrlResume)
 	}
 	return some
 }
+
+// heard reports whether the queue is as the driver has programmed it. One that a
+// reset has taken must not be told to resume: that would enable it on rings at
+// address 0.
+func (r *ring) heard() bool { return r.live && !r.d.frozen && !r.d.dark }
 
 // reap reads completions by their phase bit and ends their jobs. The rest of an
 // entry is read behind the barrier: what was read before may be older than its

@@ -90,19 +90,31 @@ func (x *scrubber) clear(ranges []extent) error {
 	for i, e := range ranges {
 		packets[i] = abi.Packet{Op: abi.OpFill, Dst: e.at | abi.DeviceBit, RowBytes: e.size, Counts: [2]uint32{1, 1}}
 	}
-	return x.job(packets, &fw.Reservations{})
+	return x.jobs(packets)
 }
 
-// exec runs packets with physical addresses, on buffers that are locked with a slot
-// each.
-func (x *scrubber) exec(packets []abi.Packet, locked *fw.Reservations) error {
+// exec runs packets with physical addresses.
+func (x *scrubber) exec(packets []abi.Packet) error {
 	x.lock.Lock()
 	defer x.lock.Unlock()
-	return x.job(packets, locked)
+	return x.jobs(packets)
 }
 
-// job is exec with the lock held.
-func (x *scrubber) job(packets []abi.Packet, locked *fw.Reservations) error {
+// scrubTries is how often a job is run that resets end which are not its own.
+const scrubTries = 4
+
+// jobs is exec with the lock held. Its copies and fills can be run again.
+func (x *scrubber) jobs(packets []abi.Packet) (err error) {
+	for range scrubTries {
+		resets := x.d.resets.ResetCount
+		if err = x.job(packets); err == nil || x.d.resets.ResetCount == resets || x.d.resets.State == resetWedged {
+			break
+		}
+	}
+	return err
+}
+
+func (x *scrubber) job(packets []abi.Packet) error {
 	if x.queue == nil || x.queue.entity.Killed() != nil {
 		r := x.d.ringFor(abi.EngineCopy, fw.PriorityNormal)
 		x.queue = &queue{client: x.self, ring: r, entity: r.sched.NewEntity(fw.PriorityNormal)}
@@ -116,9 +128,6 @@ func (x *scrubber) job(packets []abi.Packet, locked *fw.Reservations) error {
 	j.Init(x.queue.entity)
 	j.Private, j.TimeoutNS = j, x.d.timeout(0)
 	x.d.PowerGet() // until the job is freed
-	for _, o := range locked.Objects() {
-		locked.Add(o, j.Finished, fw.UsageKernel)
-	}
 	j.Push()
 	if err := j.Finished.Wait(1<<63 - 1); err != nil {
 		return err
