@@ -188,7 +188,7 @@ func startMany(c *Case, u *User) *load {
 func doubling(src, dst *Buffer) abi.Kernel {
 	const cols, rows = 64, 8
 	k := abi.Kernel{Kind: abi.KernelVector, Op: abi.VecAdd, InType: abi.F32, OutType: abi.F32, Scale: 1, OutScale: 1, ResScale: 1,
-		Split: abi.SplitNone, Buffers: [4]uint8{1, 1, 1, 0}, Spad: [4]uint32{0, 2048, 4096, 0}}
+		Cores: 1, Buffers: [4]uint8{1, 1, 1, 0}, Spad: [4]uint32{0, 2048, 4096, 0}}
 	k.Dims[abi.DimRows], k.Dims[abi.DimCols] = rows, cols
 	k.Tile[abi.TileM], k.Tile[abi.TileN] = rows, cols
 	k.Operands[abi.OperandInput] = abi.Operand{Addr: src.Addr, RowStride: 4 * cols}

@@ -3,6 +3,7 @@ package rt_test
 import (
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"pgregory.net/rapid"
 
@@ -94,6 +95,52 @@ func (m *cores) run(t require.TestingT, ks []abi.Kernel) (cycles int64, loads, s
 		loads, stores = loads+m.seen.Counts.LoadBytes, stores+m.seen.Counts.StoreBytes
 	}
 	return int64((m.e.Now() - start) / sim.Nanosecond), loads, stores
+}
+
+// The mapper counts cycles of the vector unit as the cores do.
+func TestPassing(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		s := core.VectorSpec{Op: uint8(rapid.IntRange(0, abi.NumVecOps-1).Draw(t, "op")), Act: uint8(rapid.IntRange(0, abi.NumActs-1).Draw(t, "act")),
+			Rows: rapid.Int64Range(1, 3000).Draw(t, "rows"), Cols: rapid.Int64Range(1, 3000).Draw(t, "cols"), Taps: 1}
+		out := drawType(t, "out")
+		s.Quantise = out == abi.I8
+		if s.Op >= abi.VecMaxPool {
+			s.Taps = rapid.Int64Range(1, 50).Draw(t, "taps")
+		}
+		lanes, special := rapid.IntRange(1, 300).Draw(t, "lanes"), rapid.IntRange(1, 20).Draw(t, "special")
+		unit := core.VectorConfig{Lanes: lanes, SpecialCycles: special}
+		l := rt.NewLibrary(&abi.DeviceInfo{NumCores: 1, ArrayRows: 1, ArrayCols: 1, VectorLanes: uint32(lanes)}, rt.Options{SpecialCycles: special})
+		require.Equal(t, unit.Cycles(s), rt.Passing(l, s.Op, s.Act, s.Rows, s.Cols, s.Taps, int64(out.Size())))
+	})
+}
+
+// A layer takes no longer when more cores may share it: those which it cannot use
+// are left out.
+func TestMoreCoresNoSlower(t *testing.T) {
+	info := abi.DeviceInfo{NumCores: 16, ArrayRows: 16, ArrayCols: 16, VectorLanes: 16, ScratchpadSize: 512 << 10}
+	const perByte = 10 * sim.Picosecond // 100 bytes a cycle
+	sum := map[int]int64{}
+	for _, v := range known() {
+		least := int64(0)
+		for cores := 1; cores <= 16; cores *= 2 {
+			l := rt.NewLibrary(&info, rt.Options{Cores: cores, BytesPerCycle: 100 / float64(cores), PortBytesPerCycle: 32, LoadCycles: 150})
+			ks, err := v.make(l)
+			require.NoError(t, err)
+			m := newCores(t, info, 0)
+			m.perByte = perByte
+			cycles, _, _ := m.run(t, ks)
+			if sum[cores] += cycles; cores > 1 {
+				assert.LessOrEqual(t, float64(cycles), 1.1*float64(least), "%s on %d cores: %s", v.name, cores, describe(&ks[0]))
+			}
+			if least == 0 || cycles < least {
+				least = cycles
+			}
+			t.Logf("%-24s of %2d cores: %7d cycles, %s", v.name, cores, cycles, describe(&ks[0]))
+		}
+	}
+	for cores := 2; cores <= 16; cores *= 2 {
+		assert.LessOrEqual(t, sum[cores], sum[cores/2], "all layers, on %d cores", cores)
+	}
 }
 
 // Whatever is mapped for a small shape, cores accept and finish it, on as many

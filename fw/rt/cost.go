@@ -2,14 +2,15 @@ package rt
 
 import "github.com/presi-sim/presi/hw/abi"
 
-// opCycles is what starting an operation of the array takes beyond its rows.
+// opCycles is what starting an operation of a unit takes beyond its rows.
 const opCycles = 32
 
 // prefetch is how many tiles of an operand are worth having, one in use and
 // others on their way.
 const prefetch = 4
 
-// plan is a candidate: a tile, an order and a split, and what follows from them.
+// plan is a candidate: a tile, an order, an axis and the cores that share it, and
+// what follows from them.
 type plan struct {
 	m       *machine
 	p       *product
@@ -18,16 +19,17 @@ type plan struct {
 	tile         tile
 	order, split uint8
 	q, h, n      int64                  // the largest core's share: batches, output rows, columns
-	active       int64                  // cores that have work
+	active       int64                  // cores that share it
 	mt, nt, kt   int64                  // tiles an axis
 	reuse        int64                  // output tiles a row of tiles that read the same input
 	tiles        [abi.NumOperands]int64 // of each operand, those met again counted again but for shared weights
 	slot, slots  [abi.NumOperands]int64
 }
 
-// share takes the part of the core that has most; false for a split that gives
-// one core everything while another would not.
-func (l *plan) share(split uint8) bool {
+// share takes the part of the core that has most when cores share an axis. It is
+// false for what is no candidate of its own: a kernel that one core does alone has
+// no axis, and comes as rows.
+func (l *plan) share(split uint8, cores int64) (ok bool) {
 	p := l.p
 	l.split, l.q, l.h, l.n = split, p.batch, p.oh, p.f
 	axis, unit := &l.h, int64(1)
@@ -36,14 +38,10 @@ func (l *plan) share(split uint8) bool {
 		axis, unit = &l.n, p.unit()
 	case abi.SplitBatch:
 		axis = &l.q
-	case abi.SplitNone:
-		l.active = 1
-		return l.m.together > 0
 	}
-	parts := *axis / unit
-	l.active = min(l.m.cores, parts)
-	*axis = ceilDiv(parts, l.m.cores) * unit
-	return split == abi.SplitM || l.active > 1
+	most, active, ok := divide(*axis/unit, cores)
+	*axis, l.active = most*unit, active
+	return ok && (active > 1 || split == abi.SplitM)
 }
 
 // fits counts tiles, gives each operand its least slots, and reports whether
@@ -148,17 +146,42 @@ func (l *plan) raise(operand int, n int64) {
 func (l *plan) estimate() int64 {
 	l.residency()
 	input, weights := l.loads()
-	array, vector, memory := l.array(), l.vector(), l.memory(input, weights)
-	sum := array + vector + memory
-	longest, ends := max(array, vector, memory), 2*l.m.latency
-	if l.active > 1 {
-		ends += l.m.together
+	time := l.m.beside(l.active, l.buffers, l.array(), l.vector(), l.memory(input, weights))
+	if l.buffers > 1 {
+		time += l.m.transfer(l.slot[0]+l.slot[1]+l.slot[2], l.active) + l.epilogue(l.tile.m*l.tile.w, l.tile.n)
 	}
-	if l.buffers < 2 {
+	return time
+}
+
+// beside is the time of work on the three units, and the ends that any has.
+func (m *machine) beside(cores, buffers, array, vector, memory int64) int64 {
+	sum, longest, ends := array+vector+memory, max(array, vector, memory), 2*m.latency
+	if cores > 1 {
+		ends += m.together
+	}
+	if buffers < 2 {
 		return sum + ends
 	}
-	ends += l.transfer(l.slot[0]+l.slot[1]+l.slot[2]) + l.epilogue(l.tile.m*l.tile.w, l.tile.n)
 	return longest + (sum-longest)/4 + ends
+}
+
+// bound is what no tile's estimate is below: the share in one piece, each operand
+// read once.
+func (l *plan) bound() int64 {
+	p := l.p
+	array := satMul(p.array(l.m, l.h*p.ow, l.n, p.cg), l.q, l.m.cycles(p))
+	array = satMul(ceilDiv(array, l.m.arrays), l.m.row) / 16
+	weights := satMul(p.r*p.s, p.cg, l.n, p.in)
+	if !p.shared {
+		weights *= l.q
+	}
+	ih, iw := p.patch(l.h, p.ow)
+	channels := p.cg
+	if p.groups > 1 {
+		channels *= l.n / p.fg()
+	}
+	bytes := satMul(l.q, min(ih, p.h), min(iw, p.w), channels, p.in) + weights + l.results()
+	return l.m.beside(l.active, l.buffers, array, l.epilogue(satMul(l.q, l.h, p.ow), l.n), l.m.transfer(bytes, l.active))
 }
 
 // cycles is what a row of operands takes.
@@ -239,24 +262,17 @@ func overRows(l *plan, f func(int64) int64) int64 {
 	})
 }
 
-// actPasses is the vector unit's passes for each activation, special functions
-// at a quarter of the rate.
-var actPasses = [abi.NumActs]int64{0, 1, 2, 18, 10, 11, 10, 4, 5}
-
 // epilogue is the vector unit's cycles for a tile.
 func (l *plan) epilogue(rows, cols int64) int64 {
 	p := l.p
 	if p.raw {
 		return 0
 	}
-	passes := 1 + actPasses[p.act]
+	each := passes{simple: 1}
 	if p.residual {
-		passes++
+		each.simple++
 	}
-	if p.out == 1 {
-		passes++
-	}
-	return satMul(ceilDiv(satMul(rows, cols), l.m.lanes), passes) + opCycles
+	return l.m.passing(pass{rows: rows, cols: cols, each: each, act: p.act, out: p.out}) + opCycles
 }
 
 // vector is the vector unit's cycles of the share.

@@ -37,7 +37,9 @@
 // # Mapping
 //
 // A descriptor says how a kernel uses the scratchpad: tile sizes, loop order,
-// the axis that cores share, slots an operand, and where they lie. The mapper
+// how many cores share it and along which axis, slots an operand, and where they
+// lie. The mapper tries all cores, and fewer and fewer: they have less of the memory
+// each, and load the operand that they do not split again. It
 // looks through tiles whose sizes are balanced parts of the extents, rounded to
 // the array's, keeps those that fit by the slot rule of the descriptor's
 // definition, and takes the one with the least estimated time: the greatest of

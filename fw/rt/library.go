@@ -9,8 +9,7 @@ import (
 type Options struct {
 	// Dataflow of the array: abi.WeightStationary and so on.
 	Dataflow uint8
-	// Cores that share a kernel (Queue.NumCores); 0: all of the device. A kernel
-	// runs on any number of cores, but is mapped for this one.
+	// Cores that may share a kernel (Queue.NumCores); 0: all of the device.
 	Cores int
 	// BytesPerCycle is the device memory's bandwidth for each core, in bytes a
 	// core clock cycle; the device's description does not say it. 0: 1.5 a column
@@ -31,7 +30,7 @@ type Options struct {
 	// RowCycles is how many cycles a row of int8 or bf16 operands takes; 0: 1.
 	RowCycles float64
 	// ShareCycles is what a kernel on several cores takes beside; one that gains
-	// less from them runs on one core.
+	// less from them has one core.
 	ShareCycles int
 	// Buffers is 1 where a tile's operands are loaded, multiplied and stored one
 	// after another, 2 where the next tile's loads run beside; 0: 2, or 1 for
@@ -39,6 +38,8 @@ type Options struct {
 	Buffers int
 	// LoadCycles is the latency of a load in core cycles; 0: 256.
 	LoadCycles int
+	// SpecialCycles is how many cycles a lane's special function takes; 0: 4.
+	SpecialCycles int
 }
 
 // Library makes kernel descriptors for operations on tensors. It needs no
@@ -56,13 +57,14 @@ func NewLibrary(info *abi.DeviceInfo, o Options) *Library {
 	m := machine{
 		rows: int64(info.ArrayRows), cols: int64(info.ArrayCols), lanes: int64(info.VectorLanes),
 		spad: int64(min(info.ScratchpadSize, 1<<30)), cores: int64(info.NumCores),
-		f32: 6, run: 512, latency: 256, flow: o.Dataflow, arrays: 1, row: 16, buffers: 2,
+		f32: 6, run: 512, latency: 256, flow: o.Dataflow, arrays: 1, row: 16, buffers: 2, special: 4,
 	}
 	m.rate = max(int64(24*info.ArrayCols), 1)
 	override(&m.cores, o.Cores)
 	override(&m.f32, o.F32Cycles)
 	override(&m.run, o.RunBytes)
 	override(&m.latency, o.LoadCycles)
+	override(&m.special, o.SpecialCycles)
 	override(&m.arrays, o.Arrays)
 	override(&m.buffers, o.Buffers)
 	override(&m.row, int(16*o.RowCycles))

@@ -20,6 +20,7 @@ type machine struct {
 	together   int64 // cycles that sharing a kernel among cores takes
 	run        int64 // bytes of the shortest efficient run
 	latency    int64 // cycles of a load
+	special    int64 // cycles of a special function
 }
 
 // product is the geometry of a GEMM or CONV as far as its mapping depends on
@@ -61,7 +62,8 @@ func (p *product) unit() int64 {
 type mapping struct {
 	tile         tile
 	order, split uint8
-	panels       bool // weights in panels of tile.n columns
+	cores        int64 // that share it
+	panels       bool  // weights in panels of tile.n columns
 	slots        [abi.NumOperands]int64
 	slot         [abi.NumOperands]int64 // bytes; 0: no such operand
 	cycles       int64                  // estimated
@@ -72,7 +74,7 @@ type tile struct{ m, n, k, w int64 }
 
 // put writes the mapping into a descriptor: slots one behind the other.
 func (g *mapping) put(k *abi.Kernel) {
-	k.Order, k.Split = g.order, g.split
+	k.Order, k.Split, k.Cores = g.order, g.split, uint8(g.cores)
 	k.Tile = [6]uint32{uint32(g.tile.m), uint32(g.tile.n), uint32(g.tile.k), uint32(g.tile.w)}
 	if g.panels {
 		k.Flags |= abi.KernelPanels

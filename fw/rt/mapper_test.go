@@ -192,7 +192,8 @@ func dense(m, n, k int, dt abi.DType) *rt.Gemm {
 
 // describe is the mapping of a kernel as text.
 func describe(k *abi.Kernel) string {
-	return fmt.Sprintf("m %d n %d k %d w %d, order %d split %d, slots %v at %v", k.Tile[0], k.Tile[1], k.Tile[2], k.Tile[3], k.Order, k.Split, k.Buffers, k.Spad)
+	return fmt.Sprintf("m %d n %d k %d w %d, order %d split %d, cores %d, slots %v at %v",
+		k.Tile[0], k.Tile[1], k.Tile[2], k.Tile[3], k.Order, k.Split, k.Cores, k.Buffers, k.Spad)
 }
 
 func BenchmarkMapper(b *testing.B) {

@@ -52,60 +52,103 @@ func (p *Pool) slots(t tile) (slot [abi.NumOperands]int64, ok bool) {
 	return slot, ok
 }
 
-// pool maps a pool: it splits the axis that is shared most evenly, and takes
-// tiles of whole image rows and all channels where they fit.
+// pool maps a pool, with tiles of whole image rows and all channels where they
+// fit.
 func (m *machine) pool(op string, p *Pool) (mapping, error) {
-	g := mapping{split: m.evenest(p.X.size(), axis{abi.SplitBatch, p.N}, axis{abi.SplitM, p.P}, axis{abi.SplitN, p.C})}
-	t := tile{int64(p.P), int64(p.C), 0, int64(p.Q)}
-	images := int64(p.N)
-	switch g.split {
-	case abi.SplitBatch:
-		images = ceilDiv(images, m.cores)
-	case abi.SplitM:
-		t.m = ceilDiv(t.m, m.cores)
-	case abi.SplitN:
-		t.n = ceilDiv(t.n, m.cores)
-	}
-	slot, _ := p.slots(t)
-	t.m = ceilDiv(t.m, min(t.m, ceilDiv(m.tilesFor(satMul(images, slot[0])), images)))
-	run := m.run / p.X.size()
-	g, ok := m.fit(g, t, p.slots, func(t *tile) bool { return shrink(t, run) })
+	run := max(m.run/p.X.size(), 1)
+	axes := []axis{{abi.SplitBatch, int64(p.N)}, {abi.SplitM, int64(p.P)}, {abi.SplitN, int64(p.C)}}
+	g, ok := m.spread(axes, func(split uint8, most, cores int64) (mapping, bool) {
+		share, images := tile{m: int64(p.P), n: int64(p.C), w: int64(p.Q)}, int64(p.N)
+		switch split {
+		case abi.SplitBatch:
+			images = most
+		case abi.SplitM:
+			share.m = most
+		case abi.SplitN:
+			share.n = most
+		}
+		slot, _ := p.slots(share)
+		best, found := mapping{}, false
+		for tiles := ceilDiv(m.tilesFor(satMul(images, slot[0]), cores), images); tiles > 0; tiles /= 2 {
+			t := share // rows under two tiles are loaded twice: fewer may be quicker
+			t.m = ceilDiv(t.m, min(t.m, tiles))
+			g, ok := m.fit(t, p.slots, func(t *tile) bool { return shrink(t, run) })
+			g.cycles = m.streamed(cores, &g, m.poolWork(p, share, images, &g))
+			if !found || ok && g.cycles < best.cycles {
+				best, found = g, ok
+			}
+		}
+		return best, found
+	})
 	if !ok {
 		return g, refuse(op, "one window of one channel takes %d bytes of the scratchpad, which has %d", g.slot[0]+g.slot[2], m.spad)
 	}
 	return g, nil
 }
 
-// axis is what cores may share.
-type axis struct {
-	split uint8
-	n     int
+// poolWork is what a core's share of a pool takes.
+func (m *machine) poolWork(p *Pool, share tile, images int64, g *mapping) stream {
+	t, size := g.tile, p.X.size()
+	s := stream{tiles: satMul(images, ceilDiv(share.m, t.m), ceilDiv(share.w, t.w), ceilDiv(share.n, t.n))}
+	each := vecRules[p.Op].passes
+	each.simple *= int64(p.R) * int64(p.S)
+	s.passing = satMul(images, m.passing(pass{rows: satMul(share.m, share.w), cols: share.n, each: each, out: p.Y.size()}))
+	in, out := t.n*size, t.n*size
+	if t.n == int64(p.C) { // pixels, and whole rows, follow one another
+		in, out = g.slot[0], g.slot[2]
+	}
+	tiles := satMul(s.tiles, min(g.slot[0], satMul(int64(p.H), int64(p.W), t.n, size)))
+	s.bytes = m.runs(tiles, in) + m.runs(satMul(images, share.m, share.w, share.n, size), out)
+	return s
 }
 
-// evenest returns the axis whose largest share is least, the first of equals.
-// Columns of runs too short for memory count double.
-func (m *machine) evenest(size int64, axes ...axis) (split uint8) {
-	best := int64(-1)
-	for _, a := range axes {
-		n := int64(a.n)
-		share := satMul(ceilDiv(n, m.cores), 1<<16) / n
-		if a.split == abi.SplitN && ceilDiv(n, m.cores)*size < m.run {
-			share *= 2
-		}
-		if best < 0 || share < best {
-			best, split = share, a.split
+// axis is what cores may share, and how many parts it has.
+type axis struct {
+	split uint8
+	parts int64
+}
+
+// spread tries each axis with all cores and fewer, and returns the mapping with the
+// least estimate; of equals the one with the fewest cores. Without success it
+// returns the smallest slots.
+func (m *machine) spread(axes []axis, try func(split uint8, most, cores int64) (mapping, bool)) (best mapping, found bool) {
+	for cores := m.cores; cores > 0; cores = fewer(cores) {
+		for i, a := range axes {
+			most, active, ok := divide(a.parts, cores)
+			if !ok || active == 1 && (cores > 1 || i > 0) {
+				continue
+			}
+			g, ok := try(a.split, most, active)
+			g.split, g.cores = a.split, active
+			better := g.cycles < best.cycles || g.cycles == best.cycles && active < best.cores
+			if !found || ok && better {
+				best, found = g, ok
+			}
 		}
 	}
-	return split
+	return best, found
+}
+
+// stream is a core's share of an operation that streams through the vector unit.
+type stream struct {
+	tiles, passing, bytes int64
+}
+
+// streamed is the estimated time of a share: the longer of memory and vector unit
+// and a part of the other, and the first load and the last store, which nothing
+// overlaps.
+func (m *machine) streamed(cores int64, g *mapping, s stream) int64 {
+	memory := m.transfer(s.bytes, cores) + satMul(s.tiles, m.latency)/g.slots[0]
+	return m.beside(cores, g.slots[0], 0, s.passing+satMul(s.tiles, opCycles), memory) +
+		m.transfer(g.slot[0]+g.slot[1]+g.slot[2], cores)
 }
 
 // fit makes the tile smaller until its slots fit, two for each operand if that
 // is possible, else one. Without success the mapping holds the smallest slots.
-func (m *machine) fit(g mapping, first tile, slots func(tile) ([abi.NumOperands]int64, bool), smaller func(*tile) bool) (mapping, bool) {
+func (m *machine) fit(first tile, slots func(tile) ([abi.NumOperands]int64, bool), smaller func(*tile) bool) (g mapping, ok bool) {
 	for n := int64(2); n >= 1; n-- {
 		g.slots = [abi.NumOperands]int64{n, n, n, n}
 		for g.tile = first; ; {
-			var ok bool
 			if g.slot, ok = slots(g.tile); ok && g.bytes() <= m.spad {
 				return g, true
 			}
@@ -119,8 +162,8 @@ func (m *machine) fit(g mapping, first tile, slots func(tile) ([abi.NumOperands]
 
 // tilesFor is how many tiles a share of some bytes should have, so that loads,
 // computing and stores overlap: up to sixteen, none shorter than its latency.
-func (m *machine) tilesFor(bytes int64) int64 {
-	least := max(m.latency*m.rate/16, 1)
+func (m *machine) tilesFor(bytes, cores int64) int64 {
+	least := max(m.latency*m.rate/16*m.cores/cores, 1)
 	return min(max(bytes/least, 1), 16)
 }
 

@@ -26,8 +26,8 @@ func matrix(m, n, k int) product {
 func exhaustive(m *machine, p *product, step int64) int64 {
 	best := int64(1) << 62
 	s := searcher{plan: plan{m: m, p: p, buffers: 2}}
-	for split := range uint8(3) {
-		if !s.share(split) {
+	for i := range 3 * m.cores {
+		if !s.share(uint8(i%3), 1+i/3) {
 			continue
 		}
 		for k := min(step, p.cg); k <= roundUp(p.cg, step); k += step {

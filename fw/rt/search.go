@@ -1,6 +1,10 @@
 package rt
 
-import "github.com/presi-sim/presi/hw/abi"
+import (
+	"math/bits"
+
+	"github.com/presi-sim/presi/hw/abi"
+)
 
 // Breadth of the search: candidates an axis. Larger finds little more.
 const (
@@ -16,9 +20,11 @@ const (
 func (m *machine) search(p *product) (mapping, bool) {
 	for buffers := m.buffers; buffers >= 1; buffers-- {
 		s := searcher{plan: plan{m: m, p: p, buffers: buffers}}
-		for _, split := range [...]uint8{abi.SplitM, abi.SplitN, abi.SplitBatch, abi.SplitNone} {
-			if s.share(split) {
-				s.widths()
+		for cores := m.cores; cores > 0; cores = fewer(cores) {
+			for _, split := range [...]uint8{abi.SplitM, abi.SplitN, abi.SplitBatch} {
+				if s.share(split, cores) && (!s.found || s.bound() < s.best.cycles) {
+					s.widths()
+				}
 			}
 		}
 		if s.found {
@@ -27,6 +33,19 @@ func (m *machine) search(p *product) (mapping, bool) {
 		}
 	}
 	return mapping{}, false
+}
+
+// fewer is the next number of cores to try: all, then powers of two.
+func fewer(cores int64) int64 {
+	return int64(1) << bits.Len64(uint64(cores-1)) >> 1
+}
+
+// divide shares parts out among cores: the largest share, and as few cores as have
+// none that is larger. It is false where fewer cores come to the same.
+func divide(parts, cores int64) (share, active int64, ok bool) {
+	share = ceilDiv(parts, cores)
+	active = ceilDiv(parts, share)
+	return share, active, active > cores/2
 }
 
 // searcher walks the candidates and keeps the best.
@@ -117,7 +136,7 @@ func (s *searcher) rows() bool {
 func (s *searcher) refine() {
 	for range refinements {
 		b := s.best
-		s.share(b.split)
+		s.share(b.split, b.cores)
 		for _, k := range around(b.tile.k, s.unit(roundUp(ceilDiv(s.m.rows, s.p.r*s.p.s), 16)), s.p.cg) {
 			for _, n := range around(b.tile.n, s.unit(s.m.cols), min(s.p.fg(), s.n)) {
 				s.tile = tile{1, n, k, b.tile.w}
@@ -142,7 +161,7 @@ func around(v, unit, top int64) [3]int64 {
 func (s *searcher) keep(cycles int64) {
 	if !s.found || cycles < s.best.cycles {
 		s.found = true
-		s.best = mapping{s.tile, s.order, s.split, s.panels(), s.slots, s.slot, cycles}
+		s.best = mapping{s.tile, s.order, s.split, s.active, s.panels(), s.slots, s.slot, cycles}
 	}
 }
 

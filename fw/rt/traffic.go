@@ -31,26 +31,31 @@ func (l *plan) memory(input, weights int64) int64 {
 	if p.groups > 1 {
 		channels *= l.n / p.fg()
 	}
-	results := satMul(l.q, l.h, p.ow, l.n, p.out)
-	if p.residual {
-		results *= 2
-	}
-	bytes := l.runs(satMul(input, patch, channels, p.in), l.inputRun()) +
-		l.runs(satMul(weights, p.r*p.s, p.cg, l.n, p.in), l.weightRun()) +
-		l.runs(results, l.outputRun())
+	bytes := l.m.runs(satMul(input, patch, channels, p.in), l.inputRun()) +
+		l.m.runs(satMul(weights, p.r*p.s, p.cg, l.n, p.in), l.weightRun()) +
+		l.m.runs(l.results(), l.outputRun())
 	perTile := func(n, operand int64) int64 {
 		return satMul(n, l.m.latency) / max(l.slots[operand]-1, 1)
 	}
 	tiles := satMul(input, l.mt, l.nt/l.reuse, l.kt)
-	return l.transfer(bytes) + max(perTile(tiles, 0), perTile(satMul(weights, l.nt, l.kt), 1))
+	return l.m.transfer(bytes, l.active) + max(perTile(tiles, 0), perTile(satMul(weights, l.nt, l.kt), 1))
+}
+
+// results is the bytes of the output, and of the residual.
+func (l *plan) results() int64 {
+	n := satMul(l.q, l.h, l.p.ow, l.n, l.p.out)
+	if l.p.residual {
+		n *= 2
+	}
+	return n
 }
 
 // runs charges bytes in runs shorter than the shortest efficient one.
-func (l *plan) runs(bytes, run int64) int64 {
-	if run >= l.m.run {
+func (m *machine) runs(bytes, run int64) int64 {
+	if run >= m.run {
 		return bytes
 	}
-	return satMul(ceilDiv(bytes, run), l.m.run)
+	return satMul(ceilDiv(bytes, run), m.run)
 }
 
 // inputRun is the bytes that follow one another in memory in a tile of the input.
@@ -79,8 +84,8 @@ func (l *plan) panels() bool {
 		return false
 	}
 	if l.split == abi.SplitN {
-		for i := range l.m.cores {
-			if i*p.f/l.m.cores%n != 0 {
+		for i := range l.active {
+			if i*p.f/l.active%n != 0 {
 				return false
 			}
 		}
@@ -113,9 +118,9 @@ func (l *plan) outputRun() int64 {
 	return t.n * p.out
 }
 
-// transfer is the cycles bytes take a core: its share of the memory, and more, as
-// far as its port lets it, when other cores have no work.
-func (l *plan) transfer(bytes int64) int64 {
-	rate := min(l.m.rate*l.m.cores/l.active, l.m.port)
+// transfer is the cycles bytes take a core when some cores have work: its part of
+// the memory, as far as its port lets it.
+func (m *machine) transfer(bytes, cores int64) int64 {
+	rate := min(m.rate*m.cores/cores, m.port)
 	return satMul(bytes, 16) / max(rate, 1)
 }

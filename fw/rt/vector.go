@@ -20,28 +20,32 @@ type Vector struct {
 	TableRows   int     // gather: rows of X
 }
 
-// vecRule is what the descriptor allows of an operation.
+// vecRule is what the descriptor allows of an operation, and what it takes.
 type vecRule struct {
 	act, binary, gamma, beta bool
 	whole                    bool // all columns in a tile
 	reduce                   bool // one result a row
 	bytes                    bool // elements of any type, moved as they are
+	rowwise                  bool // rows are handled one by one
+	passes                   passes
 }
 
 var vecRules = [abi.NumVecOps]vecRule{
-	abi.VecMap:        {act: true},
-	abi.VecAdd:        {act: true, binary: true},
-	abi.VecSub:        {act: true, binary: true},
-	abi.VecMul:        {act: true, binary: true},
-	abi.VecSoftmax:    {whole: true},
-	abi.VecLayerNorm:  {whole: true, gamma: true, beta: true},
-	abi.VecRMSNorm:    {whole: true, gamma: true},
-	abi.VecBatchNorm:  {gamma: true, beta: true},
-	abi.VecReduceSum:  {whole: true, reduce: true},
-	abi.VecReduceMax:  {whole: true, reduce: true},
-	abi.VecReduceMean: {whole: true, reduce: true},
-	abi.VecTranspose:  {bytes: true},
-	abi.VecGather:     {whole: true, bytes: true},
+	abi.VecMap:        {act: true, passes: passes{simple: 1}},
+	abi.VecAdd:        {act: true, binary: true, passes: passes{simple: 1}},
+	abi.VecSub:        {act: true, binary: true, passes: passes{simple: 1}},
+	abi.VecMul:        {act: true, binary: true, passes: passes{simple: 1}},
+	abi.VecSoftmax:    {whole: true, rowwise: true, passes: passes{simple: 5, special: 1}},
+	abi.VecLayerNorm:  {whole: true, rowwise: true, gamma: true, beta: true, passes: passes{simple: 5}},
+	abi.VecRMSNorm:    {whole: true, rowwise: true, gamma: true, passes: passes{simple: 3}},
+	abi.VecBatchNorm:  {gamma: true, beta: true, passes: passes{simple: 1}},
+	abi.VecReduceSum:  {whole: true, rowwise: true, reduce: true, passes: passes{simple: 1}},
+	abi.VecReduceMax:  {whole: true, rowwise: true, reduce: true, passes: passes{simple: 1}},
+	abi.VecReduceMean: {whole: true, rowwise: true, reduce: true, passes: passes{simple: 1}},
+	abi.VecTranspose:  {bytes: true, passes: passes{simple: 1}},
+	abi.VecGather:     {whole: true, bytes: true, passes: passes{simple: 1}},
+	abi.VecMaxPool:    {passes: passes{simple: 1}}, // each pixel of the window
+	abi.VecAvgPool:    {passes: passes{simple: 1}},
 }
 
 // Vector returns the kernels of an operation: one, or several for a gather
@@ -181,19 +185,22 @@ func (v *Vector) slots(t tile) (slot [abi.NumOperands]int64, ok bool) {
 // vector maps an operation.
 func (m *machine) vector(v *Vector) (mapping, error) {
 	r, size := vecRules[v.Op], v.X.size()
-	t := tile{int64(v.Rows), int64(v.Cols), 0, 0}
-	g := mapping{split: abi.SplitM}
-	if !r.whole {
-		g.split = m.evenest(size, axis{abi.SplitM, v.Rows}, axis{abi.SplitN, v.Cols})
+	axes := []axis{{abi.SplitM, int64(v.Rows)}, {abi.SplitN, int64(v.Cols)}}
+	if r.whole {
+		axes = axes[:1]
 	}
-	if g.split == abi.SplitM {
-		t.m = ceilDiv(t.m, m.cores)
-	} else {
-		t.n = ceilDiv(t.n, m.cores)
-	}
-	t = m.firstTile(v, t)
 	run := max(m.run/size, 1)
-	g, ok := m.fit(g, t, v.slots, func(t *tile) bool { return shrinkRows(t, run, r.whole) })
+	g, ok := m.spread(axes, func(split uint8, most, cores int64) (mapping, bool) {
+		share := tile{m: int64(v.Rows), n: int64(v.Cols)}
+		if split == abi.SplitM {
+			share.m = most
+		} else {
+			share.n = most
+		}
+		g, ok := m.fit(m.firstTile(v, share, cores), v.slots, func(t *tile) bool { return shrinkRows(t, run, r.whole) })
+		g.cycles = m.streamed(cores, &g, m.vectorWork(v, share, &g))
+		return g, ok
+	})
 	if !ok {
 		return g, refuse(abi.VecOpNames[v.Op], "a row of %d columns takes %d bytes of the scratchpad, which has %d",
 			v.Cols, g.slot[0]+g.slot[1]+g.slot[2], m.spad)
@@ -201,16 +208,53 @@ func (m *machine) vector(v *Vector) (mapping, error) {
 	return g, nil
 }
 
+// vectorWork is what a core's share of an operation takes.
+func (m *machine) vectorWork(v *Vector, share tile, g *mapping) stream {
+	r, in, out, t := vecRules[v.Op], v.X.size(), v.Out.size(), g.tile
+	each := r.passes
+	if v.Op == abi.VecTranspose {
+		each.simple *= conflict(t.m * out)
+	}
+	s := stream{tiles: ceilDiv(share.m, t.m) * ceilDiv(share.n, t.n),
+		passing: m.passing(pass{share.m, share.n, each, v.Act, out, r.rowwise})}
+	input, width, height, results := satMul(share.m, share.n, in), t.n, t.m, satMul(share.m, share.n, out)
+	s.bytes = m.runs(input, runOf(t.m, t.n, v.Cols, &v.X))
+	switch {
+	case r.binary:
+		s.bytes += m.runs(input, runOf(t.m, t.n, v.Cols, &v.Y))
+	case v.Op == abi.VecGather: // rows are anywhere
+		s.bytes = m.runs(input, share.n*in) + 4*share.m
+	case v.Op == abi.VecTranspose:
+		width, height = t.m, t.n
+	case r.reduce:
+		width, results = 1, satMul(share.m, out)
+	}
+	for _, params := range [...]uint64{v.Gamma, v.Beta} {
+		if params != 0 {
+			s.bytes += 4 * share.n
+		}
+	}
+	s.bytes += m.runs(results, runOf(height, width, int(v.outCols()), &v.Out))
+	return s
+}
+
+// runOf is the bytes that follow one another in memory in a tile of a matrix.
+func runOf(rows, cols int64, whole int, t *Tensor) int64 {
+	run := cols * t.size()
+	if cols == int64(whole) && t.Row == uint64(run) {
+		run = satMul(run, rows)
+	}
+	return run
+}
+
 // firstTile is the tile of a share with which fitting begins.
-func (m *machine) firstTile(v *Vector, share tile) tile {
+func (m *machine) firstTile(v *Vector, share tile, cores int64) tile {
 	t, size := share, v.X.size()
 	if v.Op == abi.VecTranspose {
-		// rows of the result 496 bytes long meet all banks of a scratchpad in
-		// turn, whether they are 16, 32, 64 or 128 bytes wide
-		t.m, t.n = min(t.m, max(496/v.Out.size(), 1)), min(t.n, max(2*m.run/size, 1))
+		t.m, t.n = spreadRows(t.m, v.Out.size()), min(t.n, max(2*m.run/size, 1))
 		return t
 	}
-	tiles := m.tilesFor(satMul(t.m, t.n, size))
+	tiles := m.tilesFor(satMul(t.m, t.n, size), cores)
 	rows := min(t.m, tiles)
 	t.m = ceilDiv(t.m, rows)
 	if !vecRules[v.Op].whole {
@@ -223,6 +267,29 @@ func (m *machine) firstTile(v *Vector, share tile) tile {
 		t.m = min(t.m, abi.MaxGatherRows)
 	}
 	return t
+}
+
+// spreadRows is the most elements, of at most rows, for which rows of a transpose's
+// result meet all banks of a scratchpad in turn, whether they are 16, 32, 64 or 128
+// bytes wide.
+func spreadRows(rows, size int64) int64 {
+	for _, n := range [...]int64{496, 240, 112, 48, 16} {
+		if n/size <= rows {
+			return n / size
+		}
+	}
+	return rows
+}
+
+// conflict is into how many turns an access to banks falls apart, whichever of
+// these widths they have, when rows are some bytes long.
+func conflict(row int64) (turns int64) {
+	turns = 1
+	for width := int64(16); width <= min(row, 128); width *= 2 {
+		words := row / width
+		turns = max(turns, words&-words)
+	}
+	return turns
 }
 
 // shrinkRows halves rows, then columns unless all must be there; of a square tile

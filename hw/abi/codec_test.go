@@ -192,7 +192,7 @@ func TestKernelRoundTrip(t *testing.T) {
 			Bias: u64.Draw(t, "bias"), ColScale: u64.Draw(t, "colscale"), Scale: 0.5, OutScale: rapid.Float32().Draw(t, "outscale"),
 			ResScale: 2, Param: rapid.Float32().Draw(t, "param"), Act: rapid.Uint8Range(0, abi.NumActs-1).Draw(t, "act"),
 			Dataflow: rapid.Uint8Range(0, 2).Draw(t, "dataflow"), Order: rapid.Uint8Range(0, 1).Draw(t, "order"),
-			Split: rapid.Uint8Range(0, 2).Draw(t, "split")}
+			Split: rapid.Uint8Range(0, 2).Draw(t, "split"), Cores: rapid.Uint8().Draw(t, "cores")}
 		for i := range k.Dims {
 			k.Dims[i] = u32.Draw(t, "dim")
 		}
@@ -210,7 +210,7 @@ func TestKernelRoundTrip(t *testing.T) {
 		var got abi.Kernel
 		require.Equal(t, abi.StatusOK, got.Decode(p[:]))
 		require.Equal(t, k, got)
-		p[248+rapid.IntRange(0, 7).Draw(t, "reserved")] = 1
+		p[249+rapid.IntRange(0, 6).Draw(t, "reserved")] = 1
 		require.Equal(t, abi.StatusBadDescriptor, got.Decode(p[:]))
 	})
 }

@@ -36,12 +36,11 @@ const (
 	OrderNM = 1 // for n, for m: the weight tile stays
 )
 
-// Axes over which a kernel is split over the cores of its mask.
+// Axes over which the cores that share a kernel split it.
 const (
 	SplitM     = 0 // rows: GEMM m, CONV output rows, VECTOR rows
 	SplitN     = 1 // columns: GEMM n, CONV output channels
 	SplitBatch = 2
-	SplitNone  = 3 // the first core of the mask does all
 )
 
 // Limits of a tile, of any machine.
@@ -187,7 +186,8 @@ type Kernel struct {
 	Buffers  [4]uint8             // 204: scratchpad slots of input, weights, output, residual (2 = double buffered)
 	Tile     [6]uint32            // 208
 	Spad     [4]uint32            // 232: scratchpad base of each operand's slots, bytes
-	// 248: u64 reserved
+	Cores    uint8                // 248: how many cores of the mask share it, any that are free; 0 or more than there are: all
+	// 249: 7 B reserved
 }
 
 // Encode lays k out in p[:256].
@@ -206,6 +206,7 @@ func (k *Kernel) Encode(p []byte) {
 	copy(p[204:208], k.Buffers[:])
 	put32(p[208:], k.Tile[:]...)
 	put32(p[232:], k.Spad[:]...)
+	p[248] = k.Cores
 }
 
 // Decode reads p[:256] and checks the form: kinds, types, flags, enumerations
@@ -230,9 +231,10 @@ func (k *Kernel) Decode(p []byte) Status {
 	for i := range k.Spad {
 		k.Spad[i] = le.Uint32(p[232+4*i:])
 	}
+	k.Cores = p[248]
 	if k.Kind < KernelGEMM || k.Kind > KernelProgram || k.InType >= NumDTypes || k.OutType >= NumDTypes ||
 		k.Flags&^kernelFlags != 0 || k.Op >= NumVecOps || k.Act >= NumActs || k.Dataflow > InputStationary ||
-		k.Order > OrderNM || k.Split > SplitNone || le.Uint64(p[248:]) != 0 {
+		k.Order > OrderNM || k.Split > SplitBatch || le.Uint64(p[248:])>>8 != 0 {
 		return StatusBadDescriptor
 	}
 	return StatusOK

@@ -15,8 +15,9 @@ import (
 
 // Complex is the compute complex; it implements hw.Computer and hw.Resetter.
 //
-// A launch takes all cores of its mask at once. Launches with disjoint masks
-// run side by side; among those that share a core, the earlier goes first.
+// A launch takes the cores that share its kernel at once: all of its mask, or as
+// many as the descriptor says, the first that are free. Launches that find theirs
+// free run side by side; one that waits keeps its whole mask from those behind it.
 // Result.Bill covers the time from Launch to Done; waiting for cores is Queue.
 type Complex struct {
 	// Observer, unless nil, is told of every launch that ends.
@@ -76,7 +77,8 @@ type run struct {
 	index   int
 	launch  *hw.Launch
 	plan    plan
-	mask    uint32
+	mask    uint32   // while it waits, the cores it may have; then those it has
+	cores   int      // how many share it
 	since   sim.Time // when it was accepted
 	begun   sim.Time
 	lead    hw.Bill // before it began
@@ -104,7 +106,7 @@ func (x *Complex) Launch(l *hw.Launch) {
 	case r.mask&^all != 0:
 		r.code = abi.StatusBadDescriptor
 	default:
-		r.code = r.plan.check(l.Desc[:], &x.cfg, int64(bits.OnesCount32(r.mask)))
+		r.cores, r.code = r.plan.check(l.Desc[:], &x.cfg, bits.OnesCount32(r.mask))
 	}
 	if r.code != abi.StatusOK {
 		r.mask = 0
@@ -133,13 +135,14 @@ func before(a, b *run) int {
 }
 
 // dispatch starts what waits and finds its cores free. A launch that waits keeps
-// its cores from those behind it. Every launch of an instant is seen before one
+// its mask from those behind it. Every launch of an instant is seen before one
 // is started.
 func (x *Complex) dispatch() {
 	slices.SortStableFunc(x.pending, before)
 	taken, kept := x.busy, x.pending[:0]
 	for _, r := range x.pending {
-		if r.mask&taken == 0 {
+		if free := r.mask &^ taken; bits.OnesCount32(free) >= r.cores {
+			r.mask = first(free, r.cores)
 			x.begin(r)
 		} else {
 			kept = append(kept, r)
@@ -150,13 +153,22 @@ func (x *Complex) dispatch() {
 	x.pending = kept
 }
 
+// first returns the lowest n bits that are set in mask.
+func first(mask uint32, n int) (some uint32) {
+	for range n {
+		some |= mask & -mask
+		mask &= mask - 1
+	}
+	return some
+}
+
 // begin puts r on its cores. A share may be empty and end at once, and the first
 // shares may stop the launch before the last has begun.
 func (x *Complex) begin(r *run) {
 	x.busy |= r.mask
 	r.begun = x.e.Now()
 	r.lead[hw.Queue] = r.begun - r.since
-	r.open = bits.OnesCount32(r.mask)
+	r.open = r.cores
 	n := int64(r.open)
 	for m := r.mask; m != 0; m &= m - 1 {
 		x.cores[bits.TrailingZeros32(m)].run = r

@@ -53,6 +53,29 @@ func TestLaunchesShareCores(t *testing.T) {
 	assert.Len(t, m.seen, 5)
 }
 
+// A kernel that says how many cores share it takes the first that are free, and
+// leaves the others to launches behind it.
+func TestKernelOnSomeCores(t *testing.T) {
+	cfg := testConfig()
+	cfg.Core.Count = 4
+	k := gemm(t, 64, 64, 64, 32, 32, 32, abi.I8, abi.I8)
+	some := func(cores uint8) *abi.Kernel { c := *k; c.Cores = cores; return &c }
+	m := newMachine(t, cfg, 0, 1<<20)
+	one := m.async(some(1), 0, 1)
+	two := m.async(some(2), 0, 1)  // beside it
+	both := m.async(some(2), 9, 1) // of cores 0 and 3: waits for core 0, and keeps core 3
+	last := m.async(some(1), 0, 1) // finds no core that nobody waits for before one of the first has ended
+	require.NoError(t, m.e.Run())
+	require.NoError(t, m.x.Idle())
+	assert.Zero(t, one.Result.Bill[hw.Queue])
+	assert.Zero(t, two.Result.Bill[hw.Queue])
+	assert.Equal(t, one.ended, both.Result.Bill[hw.Queue])
+	assert.Equal(t, two.ended, last.Result.Bill[hw.Queue])
+	assert.Less(t, two.ended, one.ended)
+	assert.Equal(t, 2, m.seen[0].Cores)
+	assert.Equal(t, 1, m.seen[1].Cores)
+}
+
 func TestCoresSpeedUp(t *testing.T) {
 	k := gemm(t, 256, 64, 64, 32, 32, 64, abi.I8, abi.I8)
 	var times []sim.Time

@@ -87,7 +87,7 @@ func (c *core) enter(i, n int64) {
 	c.sems, c.completed, c.finished = [abi.Semaphores]uint32{}, [numUnits]uint64{}, false
 	c.gen = c.expander(i, n)
 	wait := c.cfg.Core.LaunchTime
-	if n > 1 && r.plan.k.Split != abi.SplitNone {
+	if n > 1 {
 		wait += c.cfg.Core.ShareTime
 	}
 	c.bill[hw.Queue] += wait

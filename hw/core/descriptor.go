@@ -42,19 +42,24 @@ type plan struct {
 	bias, scale    bool
 }
 
-// check decodes and checks a descriptor for a machine. Nothing in it is trusted.
-func (p *plan) check(desc []byte, cfg *Config, cores int64) abi.Status {
+// check decodes and checks a descriptor for a machine and a number of cores, of
+// which it says how many share the kernel. Nothing in it is trusted.
+func (p *plan) check(desc []byte, cfg *Config, cores int) (int, abi.Status) {
 	*p = plan{}
 	if s := p.k.Decode(desc); s != abi.StatusOK {
-		return s
+		return 0, s
+	}
+	if p.k.Cores > 0 {
+		cores = min(cores, int(p.k.Cores))
 	}
 	if p.k.Kind == abi.KernelProgram {
-		return p.program()
+		return cores, p.program()
 	}
-	if !p.geometry() || !p.sizes() || !p.splits(cores) || !p.panelled(cores) || !p.fits(int64(cfg.Scratchpad.Size)) || !p.reaches() || !p.bounded(cfg) {
-		return abi.StatusBadDescriptor
+	n := int64(cores)
+	if !p.geometry() || !p.sizes() || !p.splits(n) || !p.panelled(n) || !p.fits(int64(cfg.Scratchpad.Size)) || !p.reaches() || !p.bounded(cfg) {
+		return cores, abi.StatusBadDescriptor
 	}
-	return abi.StatusOK
+	return cores, abi.StatusOK
 }
 
 // panels reports weights stored in panels of tile columns.

@@ -64,8 +64,9 @@
 //
 // # Splitting
 //
-// Of n cores in the mask, the i-th takes elements [⌊i·X/n⌋, ⌊(i+1)·X/n⌋) of the
-// split axis: rows (output rows), columns (filters, in whole groups when there
-// are groups), or batches (outer × batch; images). With SplitNone the first core
-// does everything and the others nothing: no ShareTime passes.
+// A kernel is shared by as many cores as Cores says, the first of its mask that are
+// free, or by all of the mask. Of n cores, the i-th takes elements
+// [⌊i·X/n⌋, ⌊(i+1)·X/n⌋) of the split axis: rows (output rows), columns (filters, in
+// whole groups when there are groups), or batches (outer × batch; images). Alone a
+// core takes everything, and no ShareTime passes.
 package core

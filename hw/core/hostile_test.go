@@ -28,7 +28,7 @@ func TestHostileDescriptors(t *testing.T) {
 		var desc [abi.KernelSize]byte
 		k.Encode(desc[:])
 		for range rapid.IntRange(1, 4).Draw(rt, "changes") {
-			at := 4 * rapid.IntRange(1, 61).Draw(rt, "word")
+			at := 4 * rapid.IntRange(1, 62).Draw(rt, "word")
 			le.PutUint32(desc[at:], rapid.SampledFrom(extremes).Draw(rt, "value"))
 		}
 		m := newMachine(rt, testConfig(), 1, 1<<16)

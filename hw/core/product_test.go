@@ -38,7 +38,8 @@ func drawMapping(t *rapid.T, k *abi.Kernel, limits [4]uint32) {
 	}
 	k.Order = uint8(rapid.IntRange(0, 1).Draw(t, "order"))
 	k.Dataflow = uint8(rapid.IntRange(0, 2).Draw(t, "dataflow"))
-	k.Split = uint8(rapid.IntRange(0, 3).Draw(t, "split"))
+	k.Split = uint8(rapid.IntRange(0, 2).Draw(t, "split"))
+	k.Cores = uint8(rapid.IntRange(0, 4).Draw(t, "cores of the kernel"))
 	for i := range k.Buffers {
 		k.Buffers[i] = uint8(rapid.IntRange(1, 4).Draw(t, "buffers"))
 	}
@@ -238,8 +239,13 @@ func checkProduct(t *rapid.T, p *productCase) {
 	require.Equal(t, m.e.Events(), timing.e.Events())
 
 	checkBounds(t, m, p.k, took, o)
-	if cfg.Core.Count == 1 || p.k.Split == abi.SplitM {
-		require.Equal(t, p.traffic(cfg.Core.Count), o.LoadBytes, "bytes loaded")
+	cores := cfg.Core.Count
+	if n := int(p.k.Cores); n > 0 {
+		cores = min(cores, n)
+	}
+	require.Equal(t, cores, o.Cores)
+	if cores == 1 || p.k.Split == abi.SplitM {
+		require.Equal(t, p.traffic(cores), o.LoadBytes, "bytes loaded")
 	}
 	require.Equal(t, p.c.ni*p.c.nh*p.c.nw*p.c.nc*p.outer*int64(p.k.OutType.Size()), o.StoreBytes, "bytes stored")
 	macs := p.c.ni * p.c.nh * p.c.nw * p.c.nc * p.outer * p.r * p.s * p.channels / p.groups
@@ -250,7 +256,7 @@ func checkProduct(t *rapid.T, p *productCase) {
 // sum of it done one after another.
 func checkBounds(t require.TestingT, m *machine, k *abi.Kernel, took sim.Time, o *Observation) {
 	cfg := &m.x.cfg
-	cores := int64(cfg.Core.Count)
+	cores := int64(o.Cores)
 	ps := func(cycles int64) sim.Time { return m.x.clock.Duration(cycles) }
 	rate := cfg.Array.rate(k.InType)
 	peak := cores * int64(cfg.Array.Rows*cfg.Array.Cols)

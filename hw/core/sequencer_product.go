@@ -45,8 +45,6 @@ func (g *productExpander) reset(p *plan, i, n int64) expander {
 		g.n0, g.n1 = lo*p.unit(), hi*p.unit()
 	case abi.SplitBatch:
 		g.q, g.q1 = share(i, n, g.q1)
-	case abi.SplitNone:
-		g.q = idle(i, g.q1)
 	}
 	g.counts()
 	if g.h0 == g.h1 || g.n0 == g.n1 {
@@ -66,15 +64,6 @@ func (p *plan) unit() int64 {
 		return p.fg
 	}
 	return 1
-}
-
-// idle returns where the i-th core starts with n elements that are all the first
-// one's: at the end, but for that.
-func idle(i, n int64) int64 {
-	if i > 0 {
-		return n
-	}
-	return 0
 }
 
 // share returns the i-th of n parts of x.

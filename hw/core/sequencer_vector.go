@@ -31,8 +31,6 @@ func (g *vectorExpander) reset(p *plan, i, n int64) expander {
 		g.n0, g.n1 = share(i, n, p.f)
 	case abi.SplitBatch:
 		g.q, g.q1 = share(i, n, p.images)
-	case abi.SplitNone:
-		g.q = idle(i, g.q1)
 	}
 	g.across = ceilDiv(p.ow, p.tw)
 	g.m, g.n = 0, 0

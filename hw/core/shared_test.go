@@ -66,35 +66,36 @@ func TestTapFolds(t *testing.T) {
 	assert.EqualValues(t, 12*10, c.Cost(&s).Stream, "a matrix product has no window")
 }
 
-// A launch has its own time, and one that cores share more; a kernel that the
-// first core does alone has none of the latter, whatever the mask.
+// A launch has its own time, and one that cores share more; a kernel that one
+// core does alone has none of the latter, whatever the mask.
 func TestLaunchAndShareTime(t *testing.T) {
 	cfg := testConfig()
 	cfg.Core.Count = 2
-	run := func(split uint8, mask uint32) (sim.Time, hw.Bill) {
+	run := func(cores uint8, mask uint32) (sim.Time, hw.Bill) {
 		m := newMachine(t, cfg, 0, 1<<14)
 		k := gemm(t, 16, 8, 8, 8, 8, 8, abi.I8, abi.I8)
-		k.Split = split
+		k.Cores = cores
 		l := m.launchOn(t, k, mask)
 		require.Equal(t, abi.StatusOK, l.Result.Code)
 		return l.Result.Bill.Total(), l.Result.Bill
 	}
-	both, _ := run(abi.SplitM, 3)
-	one, _ := run(abi.SplitM, 1)
-	alone, _ := run(abi.SplitNone, 3)
+	both, _ := run(0, 3)
+	one, _ := run(0, 1)
+	alone, _ := run(1, 3)
 	assert.Less(t, both, one)
-	assert.Equal(t, one, alone, "the second core does nothing")
+	assert.Equal(t, one, alone, "the second core takes no part")
 	cfg.Core.LaunchTime, cfg.Core.ShareTime = 300*ns, 2000*ns
 	for _, test := range []struct {
-		split        uint8
+		cores        uint8
 		mask         uint32
 		before, more sim.Time
 	}{
-		{abi.SplitM, 3, both, 2300 * ns},
-		{abi.SplitM, 1, one, 300 * ns},
-		{abi.SplitNone, 3, one, 300 * ns},
+		{0, 3, both, 2300 * ns},
+		{9, 3, both, 2300 * ns},
+		{0, 1, one, 300 * ns},
+		{1, 3, one, 300 * ns},
 	} {
-		got, bill := run(test.split, test.mask)
+		got, bill := run(test.cores, test.mask)
 		assert.Equal(t, test.before+test.more, got, "%+v", test)
 		assert.Equal(t, test.more, bill[hw.Queue], "%+v", test)
 	}
