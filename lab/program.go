@@ -72,7 +72,7 @@ func (r *run) open() (err error) {
 		return err
 	}
 	r.p.dev, r.p.queue = r.x.Device, r.x.Queue
-	r.p.lib = r.p.dev.Library(MapperOptions(r.o.Machine, r.sys.Device.DRAM().PeakRate()))
+	r.p.lib = r.p.dev.Library(MapperOptions(r.o.Machine, r.sys.Device.DRAM(), r.p.queue.NumCores()))
 	return nil
 }
 

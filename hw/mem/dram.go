@@ -107,6 +107,13 @@ func (c Config) parts() (*device, *rules, *addrMap) {
 // PeakRate returns the data rate of all channels together.
 func (m *DRAM) PeakRate() sim.Rate { return m.dev.peak(m.cfg.Channels) }
 
+// ReadLatency returns how long a read takes that finds its bank closed and nothing
+// in its way.
+func (m *DRAM) ReadLatency() sim.Time {
+	t, _ := m.cfg.timing(m.dev)
+	return sim.Time((t.RCDRD + t.CL + t.BL) * m.dev.tCK)
+}
+
 // Size returns how many bytes the memory has.
 func (m *DRAM) Size() sim.Bytes { return m.cfg.Size }
 

@@ -5,6 +5,8 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/sim"
 )
 
 // lonely runs pieces of one transaction at given coordinates, one after the
@@ -44,6 +46,8 @@ func TestLatencyOfALonelyRead(t *testing.T) {
 			miss, conflict = (miss+1)&^1, (conflict+1)&^1
 		}
 		assert.Equal(t, []int64{miss, hit, conflict}, took, d.name)
+		read := New(sim.New(0), "dram", Config{Device: d.name}, NewStore(d.capacity(1))).ReadLatency()
+		assert.InDelta(t, miss*d.tCK/r.tickDiv, int64(read), float64(d.tCK), d.name)
 	}
 }
 

@@ -73,7 +73,7 @@ func (g Gemm) program(sys *lab.System, cfg *configs.Config, w *watch) error {
 	if err != nil {
 		return err
 	}
-	lib := x.Device.Library(lab.MapperOptions(cfg, sys.Device.DRAM().PeakRate()))
+	lib := x.Device.Library(lab.MapperOptions(cfg, sys.Device.DRAM(), x.Queue.NumCores()))
 	job, err := g.job(cfg, x.Device, lib, x.Queue)
 	if err != nil {
 		return err
