@@ -1,6 +1,10 @@
 package edudrv
 
-import "golang.org/x/sys/unix"
+import (
+	"golang.org/x/sys/unix"
+
+	"github.com/presi-sim/presi/fw"
+)
 
 // computation is a factorial for a caller, who may have gone when it ends.
 type computation struct {
@@ -15,7 +19,7 @@ const lookNS = 10e6
 // factorial waits for the unit, starts it and waits for its result, until an
 // absolute time. It waits outside of sections, as what n costs is for programs to
 // choose, and Unplug waits for sections.
-func (d *Device) factorial(n uint32, until int64) (uint32, error) {
+func (d *Device) factorial(f *fw.File, n uint32, until int64) (uint32, error) {
 	c := &computation{n: n}
 	for {
 		started, err := d.start(c)
@@ -25,12 +29,12 @@ func (d *Device) factorial(n uint32, until int64) (uint32, error) {
 		if started {
 			break
 		}
-		if err := d.await(until); err != nil {
+		if err := d.await(f, until); err != nil {
 			return 0, err
 		}
 	}
 	for !c.done {
-		if err := d.await(until); err != nil && !c.done {
+		if err := d.await(f, until); err != nil && !c.done {
 			return 0, err
 		}
 	}
@@ -54,17 +58,12 @@ func (d *Device) start(c *computation) (bool, error) {
 	return true, nil
 }
 
-// await waits until the unit's state changes: ETIME when the time has passed,
-// ENODEV when the device has gone.
-func (d *Device) await(until int64) error {
-	if d.Unplugged() {
-		return unix.ENODEV
-	}
-	if d.computed.WaitUntil("a factorial", min(until, d.bus.Now()+lookNS)) {
-		return nil
-	}
-	if d.bus.Now() >= until {
-		return unix.ETIME
+// await waits until the unit's state changes: ETIME when the time has passed, EINTR
+// after a signal, ENODEV when the device has gone.
+func (d *Device) await(f *fw.File, until int64) error {
+	err := f.Wait(d.computed, "a factorial", min(until, d.bus.Now()+lookNS))
+	if err != unix.ETIME || d.bus.Now() >= until {
+		return err
 	}
 	if !d.Enter() {
 		return unix.ENODEV

@@ -41,7 +41,7 @@ func liveness(f *fw.File, arg []byte) error {
 
 func factorial(f *fw.File, arg []byte) (err error) {
 	a := abi.Load[Factorial](arg)
-	if a.Result, err = deviceOf(f).factorial(a.N, a.TimeoutNS); err != nil {
+	if a.Result, err = deviceOf(f).factorial(f, a.N, a.TimeoutNS); err != nil {
 		return err
 	}
 	abi.Store(arg, &a)

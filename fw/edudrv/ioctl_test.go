@@ -117,6 +117,29 @@ func TestManyFactorials(t *testing.T) {
 	})
 }
 
+// A signal ends the wait for a factorial; the program calls again with the same
+// struct.
+func TestFactorialIsInterrupted(t *testing.T) {
+	c := newComputer(t)
+	c.run(func() {
+		require.NoError(t, c.probe())
+		p := c.program()
+		a := edudrv.Factorial{N: 100_000, Result: 7, TimeoutNS: forever}
+		sent := a
+		waiter := c.engine.Go("waiter", func(*sim.Proc) {
+			assert.ErrorIs(t, ioctl(p, edudrv.NrFactorial, &a), unix.EINTR)
+		})
+		c.bus.Sleep(10e3)
+		start := c.bus.Now()
+		assert.True(t, c.class.Signal(waiter))
+		waiter.Join()
+		assert.Less(t, c.bus.Now()-start, int64(1e3))
+		assert.Equal(t, sent, a)
+		must(p, edudrv.NrFactorial, &a)
+		assert.Zero(t, a.Result, "modulo 2³²")
+	})
+}
+
 // Each program gets its own value back, inverted.
 func TestManyLiveness(t *testing.T) {
 	c := newComputer(t)

@@ -343,7 +343,6 @@ func (s *script) other(kind int, v ...byte) {
 
 func pair(low, high byte) []byte { return []byte{low << 3, high} }
 func pages(n byte) []byte        { return []byte{5, n} }
-func memory(n byte) []byte       { return []byte{4, n} }
 func sixteens(n byte) []byte     { return []byte{6, n} }
 
 // submitting makes a command buffer (1), a data buffer (2), a queue (1) and a
