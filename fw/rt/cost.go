@@ -71,7 +71,7 @@ func (l *plan) fits() bool {
 	for i, n := range l.tiles {
 		l.slots[i] = min(n, l.buffers)
 	}
-	if p.array(l.m, t.m*t.w, t.n, t.k)*l.m.cycles(p) > maxTileCycles/8 {
+	if p.array(l.m, t.m*t.w, t.n, t.k)*l.m.cycles(p) > abi.MaxTileCycles/8 {
 		return false
 	}
 	return l.used() <= l.m.spad

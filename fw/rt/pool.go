@@ -46,9 +46,9 @@ func (p *Pool) slots(t tile) (slot [abi.NumOperands]int64, ok bool) {
 	ok = true
 	ih := (t.m-1)*int64(p.Stride[0]) + int64(p.R)
 	iw := (t.w-1)*int64(p.Stride[1]) + int64(p.S)
-	slot[0] = slotBytes(&ok, ih, iw, t.n, p.X.size())
-	slot[2] = slotBytes(&ok, t.m, t.w, t.n, p.Y.size())
-	slotBytes(&ok, t.m, t.w, t.n, int64(p.R), int64(p.S))
+	slot[0] = abi.SlotBytes(&ok, ih, iw, t.n, p.X.size())
+	slot[2] = abi.SlotBytes(&ok, t.m, t.w, t.n, p.Y.size())
+	abi.SlotBytes(&ok, t.m, t.w, t.n, int64(p.R), int64(p.S))
 	return slot, ok
 }
 

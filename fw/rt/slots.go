@@ -6,18 +6,12 @@ import (
 	"github.com/presi-sim/presi/hw/abi"
 )
 
-// The rule of the descriptor for the bytes of an operand's slot: see the
-// package comment of hw/core. Sizes are rounded up to 64 bytes.
+// maxSlots is how many slots an operand has at most: Kernel.Buffers is a byte.
+const maxSlots = 255
 
-const (
-	slotAlign     = 64
-	maxSlots      = 255     // Kernel.Buffers is a byte
-	maxTileWork   = 1 << 40 // multiply-adds (or taps) of a tile
-	maxTileCycles = 1 << 36 // of the array for a tile
-)
-
-// slotSizes returns the bytes of a slot of each operand, and whether the tile is
-// within the descriptor's other bounds. The tile must be clamped to the extents.
+// slotSizes returns the bytes of a slot of each operand, by the rule of the
+// descriptor (the package comment of hw/core), and whether the tile is within its
+// other bounds. The tile must be clamped to the extents.
 func (p *product) slotSizes(t tile) (slot [abi.NumOperands]int64, ok bool) {
 	ok = true
 	span := int64(1)
@@ -25,35 +19,20 @@ func (p *product) slotSizes(t tile) (slot [abi.NumOperands]int64, ok bool) {
 		span = max(t.n/p.fg(), 1)
 	}
 	ih, iw := p.patch(t.m, t.w)
-	slot[0] = slotBytes(&ok, ih, iw, t.k*span, p.in)
-	slot[1] = slotBytes(&ok, p.r*p.s, t.k, t.n, p.in)
-	slot[2] = slotBytes(&ok, t.m, t.w, t.n, 4)
+	slot[0] = abi.SlotBytes(&ok, ih, iw, t.k*span, p.in)
+	slot[1] = abi.SlotBytes(&ok, p.r*p.s, t.k, t.n, p.in)
+	slot[2] = abi.SlotBytes(&ok, t.m, t.w, t.n, 4)
 	if p.residual {
-		slot[3] = slotBytes(&ok, t.m, t.w, t.n, p.out)
+		slot[3] = abi.SlotBytes(&ok, t.m, t.w, t.n, p.out)
 	}
-	work := slotBytes(&ok, t.m, t.w, t.n, p.r*p.s, t.k)
-	return slot, ok && work < maxTileWork && (t.n <= abi.MaxParamCols || !p.params)
+	work := abi.SlotBytes(&ok, t.m, t.w, t.n, p.r*p.s, t.k)
+	return slot, ok && work < abi.MaxTileWork && (t.n <= abi.MaxParamCols || !p.params)
 }
 
 // patch returns the input rows and columns under a tile of outputs, padding
 // included.
 func (p *product) patch(oh, ow int64) (ih, iw int64) {
 	return (oh-1)*p.sh + (p.r-1)*p.dh + 1, (ow-1)*p.sw + (p.s-1)*p.dw + 1
-}
-
-// slotBytes multiplies, rounds up, and clears ok when the product is beyond
-// what a tile may have.
-func slotBytes(ok *bool, factors ...int64) int64 {
-	n := int64(1)
-	for _, f := range factors {
-		hi, lo := bits.Mul64(uint64(n), uint64(f))
-		if hi != 0 || lo > maxTileWork {
-			*ok = false
-			return maxTileWork
-		}
-		n = int64(lo)
-	}
-	return ceilDiv(n, slotAlign) * slotAlign
 }
 
 // ceilDiv returns ⌈a/b⌉ for a ≥ 0, b > 0.

@@ -170,15 +170,15 @@ func (v *Vector) kernel() abi.Kernel {
 // slots are the bytes of the operation's slots for a tile.
 func (v *Vector) slots(t tile) (slot [abi.NumOperands]int64, ok bool) {
 	ok = true
-	slot[0] = slotBytes(&ok, t.m, t.n, v.X.size())
+	slot[0] = abi.SlotBytes(&ok, t.m, t.n, v.X.size())
 	if vecRules[v.Op].binary {
-		slot[1] = slotBytes(&ok, t.m, t.n, v.X.size())
+		slot[1] = abi.SlotBytes(&ok, t.m, t.n, v.X.size())
 	}
 	out := t.n
 	if vecRules[v.Op].reduce {
 		out = 1
 	}
-	slot[2] = slotBytes(&ok, t.m, out, v.Out.size())
+	slot[2] = abi.SlotBytes(&ok, t.m, out, v.Out.size())
 	return slot, ok
 }
 
@@ -258,7 +258,7 @@ func (m *machine) firstTile(v *Vector, share tile, cores int64) tile {
 	rows := min(t.m, tiles)
 	t.m = ceilDiv(t.m, rows)
 	if !vecRules[v.Op].whole {
-		t.n = min(roundUp(ceilDiv(t.n, ceilDiv(tiles, rows)), max(slotAlign/size, 1)), t.n)
+		t.n = min(roundUp(ceilDiv(t.n, ceilDiv(tiles, rows)), max(abi.SlotAlign/size, 1)), t.n)
 		if v.Gamma != 0 || v.Beta != 0 {
 			t.n = min(t.n, abi.MaxParamCols)
 		}

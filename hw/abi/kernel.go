@@ -1,6 +1,9 @@
 package abi
 
-import "math"
+import (
+	"math"
+	"math/bits"
+)
 
 // KernelSize is the size of a kernel descriptor in bytes.
 const KernelSize = 256
@@ -45,9 +48,27 @@ const (
 
 // Limits of a tile, of any machine.
 const (
-	MaxParamCols  = 8192 // columns with Bias or ColScale: the vector unit's parameter memory
-	MaxGatherRows = 4096 // rows of a gather: the load unit's index memory
+	MaxParamCols  = 8192    // columns with Bias or ColScale: the vector unit's parameter memory
+	MaxGatherRows = 4096    // rows of a gather: the load unit's index memory
+	MaxTileWork   = 1 << 40 // multiply-adds, or taps of a pool; bytes of a slot
+	MaxTileCycles = 1 << 36 // of the array
+	SlotAlign     = 64      // a slot is a multiple of so many bytes, and begins at one
 )
+
+// SlotBytes is the bytes of a slot of so many elements of so many bytes: the product,
+// rounded up to SlotAlign. It clears ok when that is beyond MaxTileWork.
+func SlotBytes(ok *bool, factors ...int64) int64 {
+	n := int64(1)
+	for _, f := range factors {
+		hi, lo := bits.Mul64(uint64(n), uint64(f))
+		if hi != 0 || lo > MaxTileWork {
+			*ok = false
+			return MaxTileWork
+		}
+		n = int64(lo)
+	}
+	return (n + SlotAlign - 1) / SlotAlign * SlotAlign
+}
 
 // Activations.
 const (

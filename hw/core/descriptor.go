@@ -5,7 +5,6 @@ import "github.com/presi-sim/presi/hw/abi"
 const (
 	maxExtent = 1<<31 - 1 // of any extent: products of two fit an int64
 	maxWindow = 1<<16 - 1 // of windows, strides, dilations and padding
-	slotAlign = 64
 )
 
 // shape is the geometry all kinds but PROGRAM share. A GEMM is a 1×1

@@ -47,10 +47,10 @@ func (c *core) soundProduct(m *abi.MicroOp) bool {
 	b := span{int64(m.Spad[1]), mulSat(mulSat(cols, depth), size)}
 	z := span{int64(m.Spad[2]), mulSat(mulSat(rows, cols), 4)}
 	if !tensorType(m.InType) || cols == 0 || depth == 0 || !c.holds(a, b, z) || z.meets(a) || z.meets(b) ||
-		mulSat(mulSat(rows, cols), depth) > maxTileWork {
+		mulSat(mulSat(rows, cols), depth) > abi.MaxTileWork {
 		return false
 	}
-	return c.cfg.Array.Cycles(c.productOf(m)) <= maxTileCycles
+	return c.cfg.Array.Cycles(c.productOf(m)) <= abi.MaxTileCycles
 }
 
 func (c *core) soundVector(m *abi.MicroOp) bool {

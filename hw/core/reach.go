@@ -6,22 +6,16 @@ import (
 	"github.com/presi-sim/presi/hw/abi"
 )
 
-// maxTileCycles bounds one operation of the array or the vector unit, and
-// maxTileWork its multiply-adds (or taps), so that no time overflows.
-const (
-	maxTileCycles = 1 << 36
-	maxTileWork   = 1 << 40
-)
-
-// bounded holds the largest tile against these.
+// bounded holds the largest tile against the limits of one, so that no time
+// overflows.
 func (p *plan) bounded(cfg *Config) bool {
 	ok := true
-	work := slotBytes(&ok, p.tm, p.tw, p.tn, p.r*p.s, p.tk)
+	work := abi.SlotBytes(&ok, p.tm, p.tw, p.tn, p.r*p.s, p.tk)
 	if p.k.Kind == abi.KernelVector {
 		ok = true
-		work = slotBytes(&ok, p.tm, p.tw, p.tn, p.r*p.s)
+		work = abi.SlotBytes(&ok, p.tm, p.tw, p.tn, p.r*p.s)
 	}
-	if !ok || work > maxTileWork {
+	if !ok || work > abi.MaxTileWork {
 		return false
 	}
 	if p.k.Kind == abi.KernelVector {
@@ -29,7 +23,7 @@ func (p *plan) bounded(cfg *Config) bool {
 	}
 	spec := ArraySpec{M: p.tm * p.tw, K: p.r * p.s * p.tk, N: p.tn / p.span, Groups: p.span, Taps: p.taps(), Line: p.line(p.tm, p.tw),
 		Type: p.k.InType, Dataflow: Dataflow(p.k.Dataflow)}
-	return cfg.Array.Cycles(spec) <= maxTileCycles
+	return cfg.Array.Cycles(spec) <= abi.MaxTileCycles
 }
 
 // splits checks the axis over which several cores share the kernel.

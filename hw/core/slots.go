@@ -1,10 +1,6 @@
 package core
 
-import (
-	"math/bits"
-
-	"github.com/presi-sim/presi/hw/abi"
-)
+import "github.com/presi-sim/presi/hw/abi"
 
 // Footprint returns the bytes of one slot of each operand of a well-formed
 // descriptor, by the rule in the package comment, 0 for an operand that it does
@@ -47,11 +43,11 @@ func (p *plan) sizes() bool {
 	}
 	ok := true
 	ih, iw := p.patchExtent(p.tm, p.tw)
-	p.slot[0] = slotBytes(&ok, ih, iw, p.tk*p.span, p.in)
-	p.slot[1] = slotBytes(&ok, p.r*p.s, p.tk, p.tn, p.in)
-	p.slot[2] = slotBytes(&ok, p.tm, p.tw, p.tn, 4)
+	p.slot[0] = abi.SlotBytes(&ok, ih, iw, p.tk*p.span, p.in)
+	p.slot[1] = abi.SlotBytes(&ok, p.r*p.s, p.tk, p.tn, p.in)
+	p.slot[2] = abi.SlotBytes(&ok, p.tm, p.tw, p.tn, 4)
 	if k.Flags&abi.KernelResidual != 0 {
-		p.slot[3] = slotBytes(&ok, p.tm, p.tw, p.tn, p.out)
+		p.slot[3] = abi.SlotBytes(&ok, p.tm, p.tw, p.tn, p.out)
 	}
 	return ok && (p.tn <= abi.MaxParamCols || !p.bias && !p.scale)
 }
@@ -84,15 +80,15 @@ func (p *plan) vectorSizes() bool {
 	}
 	ok := true
 	ih, iw := p.patchExtent(p.tm, p.tw)
-	p.slot[0] = slotBytes(&ok, ih, iw, p.tn, p.in)
+	p.slot[0] = abi.SlotBytes(&ok, ih, iw, p.tn, p.in)
 	if isBinary(k.Op) {
-		p.slot[1] = slotBytes(&ok, p.tm, p.tn, p.in, 1)
+		p.slot[1] = abi.SlotBytes(&ok, p.tm, p.tn, p.in, 1)
 	}
 	cols := p.tn
 	if isReduce(k.Op) {
 		cols = 1
 	}
-	p.slot[2] = slotBytes(&ok, p.tm, p.tw, cols, p.out)
+	p.slot[2] = abi.SlotBytes(&ok, p.tm, p.tw, cols, p.out)
 	return ok && (p.tn <= abi.MaxParamCols || !p.bias && !p.scale)
 }
 
@@ -117,22 +113,6 @@ func (p *plan) taps() int64 {
 	return p.r * p.s
 }
 
-// slotBytes multiplies, rounds up to slotAlign, and clears ok when the product
-// is beyond any scratchpad.
-func slotBytes(ok *bool, factors ...int64) int64 {
-	const limit = 1 << 40
-	n := int64(1)
-	for _, f := range factors {
-		hi, lo := bits.Mul64(uint64(n), uint64(f))
-		if hi != 0 || lo > limit {
-			*ok = false
-			return limit
-		}
-		n = int64(lo)
-	}
-	return ceilDiv(n, slotAlign) * slotAlign
-}
-
 // fits places the slots in the scratchpad, apart from one another.
 func (p *plan) fits(size int64) bool {
 	var lo, hi [abi.NumOperands]int64
@@ -143,7 +123,7 @@ func (p *plan) fits(size int64) bool {
 		p.slots[i] = int64(p.k.Buffers[i])
 		lo[i] = int64(p.k.Spad[i])
 		hi[i] = lo[i] + p.slots[i]*slot
-		if p.slots[i] == 0 || lo[i]%slotAlign != 0 || hi[i] > size {
+		if p.slots[i] == 0 || lo[i]%abi.SlotAlign != 0 || hi[i] > size {
 			return false
 		}
 		for j := range i {
