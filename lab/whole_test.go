@@ -227,6 +227,23 @@ func TestEachKeyMovesItsRow(t *testing.T) {
 	}
 }
 
+// Inputs that stream from host memory in pages of 4 KiB are bound by an IOMMU
+// with one walker, and by the link when there are large pages or more walkers.
+func TestSmallHostPages(t *testing.T) {
+	bound := func(sets ...string) string {
+		cfg, err := configs.Machine("datacenter", sets...)
+		require.NoError(t, err)
+		g, err := workload.Load("add:1024x1024", workload.Options{})
+		require.NoError(t, err)
+		r, err := Run(context.Background(), Options{Machine: cfg, Graph: g, TimingOnly: true})
+		require.NoError(t, err)
+		return r.BoundBy
+	}
+	require.Equal(t, hw.Translation.String(), bound("host.dma_page=4KiB", "iommu.walkers=1"))
+	require.Equal(t, hw.Link.String(), bound("host.dma_page=4KiB"))
+	require.Equal(t, hw.Link.String(), bound("iommu.walkers=1"))
+}
+
 // Doubling what bounds a layer helps it; doubling the rest hardly does.
 func TestDoublingWhatBounds(t *testing.T) {
 	time := func(w string, sets ...string) (sim.Time, string) {

@@ -11,6 +11,7 @@ type Config struct {
 	Memory     sim.Bytes `toml:"memory" doc:"host memory"`
 	MemoryRate sim.Rate  `toml:"memory_rate" doc:"bandwidth the root complex gets of host memory"`
 	MemoryTime sim.Time  `toml:"memory_latency" doc:"from the root complex to host memory and back, without transfer"`
+	DMAPage    sim.Bytes `toml:"dma_page,omitempty" doc:"largest page by which the IOMMU maps host memory: 4KiB, as when memory is in fragments or Linux runs with intel_iommu=sp_off (its kernel-parameters.txt), 2MiB or 1GiB; 1GiB if it is not given"`
 	Ioctl      sim.Time  `toml:"ioctl" doc:"entering and leaving an ioctl"`
 	Submit     sim.Time  `toml:"submit" doc:"checking and queueing one job"`
 	IRQ        sim.Time  `toml:"irq" doc:"from an interrupt's arrival to its handler"`
@@ -25,6 +26,9 @@ func (c *Config) Validate() (faults []error) {
 	if c.MemoryRate <= 0 {
 		faults = append(faults, hw.BadConfig("host.memory_rate", c.MemoryRate, "a bandwidth above 0"))
 	}
+	if p := c.DMAPage; p != 0 && p != pageSize && p != hugePage && p != sim.GiB {
+		faults = append(faults, hw.BadConfig("host.dma_page", p, "4KiB, 2MiB or 1GiB, the pages of Sv39"))
+	}
 	for _, d := range []struct {
 		key string
 		t   sim.Time
@@ -34,6 +38,17 @@ func (c *Config) Validate() (faults []error) {
 		}
 	}
 	return faults
+}
+
+// pageLevel is the level of the largest page that the IOMMU's tables have.
+func (c *Config) pageLevel() int {
+	switch c.DMAPage {
+	case pageSize:
+		return 0
+	case hugePage:
+		return 1
+	}
+	return levels - 1
 }
 
 // cost returns the length of a cost.

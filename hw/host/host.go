@@ -57,7 +57,7 @@ func New(e *sim.Engine, cfg Config, iommu mmu.IOMMUConfig, link *pcie.Link) *Hos
 	})
 	h.restarted = e.Register("function restarted", func(uint64) {})
 	h.iommu = newIOMMU(e, iommu, h.memory)
-	h.tables = tables{store: h.memory.store, alloc: func() (uint64, bool) { return h.phys.Take(uint64(pageSize), uint64(pageSize)) }}
+	h.tables = tables{store: h.memory.store, largest: cfg.pageLevel(), alloc: func() (uint64, bool) { return h.phys.Take(uint64(pageSize), uint64(pageSize)) }}
 	h.driver.init(h)
 	// The IOMMU's port and host memory keep the order of writes.
 	link.SetUpstream(pcie.Ordered(h.iommu.NewPort(deviceID, h.memory)), func(v int, _ uint64, _ uint32) { h.irqs.message(v) })

@@ -85,14 +85,14 @@ func (c *card) dma(e *sim.Engine, op hw.Op, addr uint64, p []byte) hw.Status {
 func TestConfigValidate(t *testing.T) {
 	good := host.Config{Memory: 256 * sim.MiB, MemoryRate: 1e9}
 	assert.Empty(t, good.Validate())
-	bad := host.Config{Memory: 1000, Ioctl: -1, Submit: 2 * sim.Second, IRQ: -1, Wake: -1, MemoryTime: -1}
+	bad := host.Config{Memory: 1000, DMAPage: 8192, Ioctl: -1, Submit: 2 * sim.Second, IRQ: -1, Wake: -1, MemoryTime: -1}
 	var keys []string
 	for _, err := range bad.Validate() {
 		var f *hw.ConfigFault
 		require.True(t, errors.As(err, &f))
 		keys = append(keys, f.Key)
 	}
-	assert.Equal(t, []string{"host.memory", "host.memory_rate", "host.memory_latency", "host.ioctl", "host.submit", "host.irq", "host.wake"}, keys)
+	assert.Equal(t, []string{"host.memory", "host.memory_rate", "host.dma_page", "host.memory_latency", "host.ioctl", "host.submit", "host.irq", "host.wake"}, keys)
 }
 
 // Both sides see coherent memory; what is not mapped, or not for that direction,

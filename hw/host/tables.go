@@ -14,6 +14,8 @@ type tables struct {
 	store *mem.Store
 	alloc func() (at uint64, ok bool) // a zeroed page of host memory, when there is one
 	root  uint64
+	// largest is the level of the largest pages: larger ranges are mapped by many.
+	largest int
 	// orphans are tables that a large page has replaced: the IOMMU may have
 	// cached pointers to them.
 	orphans []uint64
@@ -76,8 +78,8 @@ func (t *tables) entry(iova uint64, level int) (at uint64, ok bool) {
 }
 
 // level is the largest page that fits at both addresses within n bytes.
-func level(iova, phys, n uint64) int {
-	for l := levels - 1; l > 0; l-- {
+func (t *tables) level(iova, phys, n uint64) int {
+	for l := t.largest; l > 0; l-- {
 		if s := span(l); (iova|phys)&(s-1) == 0 && n >= s {
 			return l
 		}
@@ -89,7 +91,7 @@ func level(iova, phys, n uint64) int {
 // has made before that stay for whoever maps there next.
 func (t *tables) set(iova, phys, n uint64, dir hw.Direction) (ok bool) {
 	for done := uint64(0); done < n; {
-		l := level(iova+done, phys+done, n-done)
+		l := t.level(iova+done, phys+done, n-done)
 		at, ok := t.entry(iova+done, l)
 		if !ok {
 			t.clear(iova, done)
