@@ -12,7 +12,9 @@
 //
 // When the test ends, NewDevice's clean-up removes the driver and holds every
 // invariant: nothing is outstanding in any block, all credits are back, no
-// device memory, host pages, page tables, contexts or handles are left over.
+// device memory, host pages, page tables, contexts or handles are left over, the
+// page tables in memory are those that the driver believes in, and its accesses to
+// the hardware came in sections and kept out of resets (watch).
 // When the test has failed it prints the driver's messages and its last accesses
 // to registers instead.
 package fwtest
