@@ -9,7 +9,8 @@ import (
 type Options struct {
 	// Dataflow of the array: abi.WeightStationary and so on.
 	Dataflow uint8
-	// Cores that may share a kernel (Queue.NumCores); 0: all of the device.
+	// Cores that may share a kernel (Queue.NumCores); 0: all of the device. A queue
+	// of fewer runs it, unless its panels of weights do not fit the larger shares.
 	Cores int
 	// BytesPerCycle is the device memory's bandwidth for each core, in bytes a
 	// core clock cycle; the device's description does not say it. 0: 1.5 a column
