@@ -22,6 +22,7 @@ type Engine struct {
 	late     []Call // to run when the instant has no event left
 	handlers []func(arg uint64)
 	names    []string
+	timers   []*Timer
 	err      error
 	events   uint64
 	running  bool
@@ -39,7 +40,8 @@ type Engine struct {
 
 // New returns an engine at time 0 whose streams derive from seed.
 func New(seed uint64) *Engine {
-	e := &Engine{seed: seed, handlers: []func(uint64){func(uint64) {}}, names: []string{"none"}}
+	nothing := func(uint64) {}
+	e := &Engine{seed: seed, handlers: []func(uint64){nothing, timerHandler: nothing}, names: []string{"none", timerHandler: "timer"}}
 	e.queue.init()
 	e.procs.init(e)
 	e.inbox.init()
@@ -133,8 +135,14 @@ func (e *Engine) step(limit Time) bool {
 		until = e.now
 	}
 	t, c, ok := e.queue.pop(until)
-	for ok && c.H == 0 { // called off, or nobody waits: it does not move the clock
-		t, c, ok = e.queue.pop(until)
+	for ok && c.H <= timerHandler {
+		if c.H == timerHandler {
+			c = e.timers[c.Arg].popped(t)
+		}
+		if c.H != 0 {
+			break
+		}
+		t, c, ok = e.queue.pop(until) // called off, or nobody waits: it does not move the clock
 	}
 	switch {
 	case ok:
