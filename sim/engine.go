@@ -63,7 +63,8 @@ func (e *Engine) Register(name string, fn func(arg uint64)) Handler {
 }
 
 // At schedules c at instant t, which must not lie in the past, nor be Never.
-// Events of the same instant run in the order of scheduling.
+// Events of the same instant run in the order of scheduling; see Timer for those of
+// timers.
 func (e *Engine) At(t Time, c Call) {
 	if t < e.now || t == Never {
 		e.badTime(t, c)

@@ -4,6 +4,9 @@ package sim
 // moderation, a completion time-out. What is called off leaves no trace: it
 // neither runs nor keeps the clock going.
 //
+// Among events of one instant a timer has the place of the event that the queue has
+// of it, which may be older than its last Set, or younger.
+//
 // A watchdog is set again and again and hardly ever runs out. So the queue has one
 // event of a timer that is set for later or called off, which stays where it is;
 // when it is popped the timer says what has become of it.

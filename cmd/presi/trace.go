@@ -9,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // traces are the files a run writes traces to. They are opened before it, so
@@ -16,8 +18,9 @@ import (
 type traces []*traceFile
 
 // traceFile is a trace on its way to its path: a file beside it, which takes its
-// place when it is whole, so that an earlier one is there until then. What is no
-// regular file is written as it is.
+// place when it is written to its end, also that of a run that failed, so that an
+// earlier one is there until then. What is no regular file is written as it is, and
+// so is a file whose folder takes no other.
 type traceFile struct {
 	flag, path string
 	out        *bufio.Writer
@@ -63,26 +66,52 @@ func (a *app) openTraces(perfetto, text string) (traces, error) {
 // openTrace opens the file that is to become a path's.
 func openTrace(path string) (*traceFile, error) {
 	info, err := os.Stat(path)
-	exists := err == nil
-	if exists && !info.Mode().IsRegular() || strings.HasPrefix(path, "/dev/") {
+	if err == nil && !info.Mode().IsRegular() || isDescriptor(path) {
 		file, err := os.OpenFile(path, os.O_WRONLY, 0)
 		return &traceFile{out: bufio.NewWriter(file), file: file}, err
 	}
-	mode := fs.FileMode(0o666)
-	if exists {
-		mode = info.Mode().Perm()
-		file, err := os.OpenFile(path, os.O_WRONLY, 0) // to find out whether one may
-		if err != nil {
-			return nil, err
-		}
-		file.Close()
-		if path, err = filepath.EvalSymlinks(path); err != nil {
-			return nil, err
-		}
+	if err != nil {
+		return besideOf(path, 0o666&^umask)
 	}
-	beside := filepath.Join(filepath.Dir(path), fmt.Sprintf(".%s.%d", filepath.Base(path), os.Getpid()))
-	file, err := os.OpenFile(beside, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, mode)
-	return &traceFile{out: bufio.NewWriter(file), file: file, becomes: path}, err
+	file, err := os.OpenFile(path, os.O_WRONLY, 0) // to find out whether one may
+	if err != nil {
+		return nil, err
+	}
+	file.Close()
+	if path, err = filepath.EvalSymlinks(path); err != nil {
+		return nil, err
+	}
+	t, err := besideOf(path, info.Mode().Perm())
+	if errors.Is(err, fs.ErrPermission) {
+		file, err := os.OpenFile(path, os.O_WRONLY|os.O_TRUNC, 0)
+		return &traceFile{out: bufio.NewWriter(file), file: file}, err
+	}
+	return t, err
+}
+
+// umask is what the process takes from the permissions of new files.
+var umask = func() fs.FileMode {
+	mask := unix.Umask(0)
+	unix.Umask(mask)
+	return fs.FileMode(mask)
+}()
+
+// isDescriptor reports a path that stands for a descriptor that is open already.
+func isDescriptor(path string) bool {
+	return path == "/dev/stdout" || path == "/dev/stderr" || strings.HasPrefix(path, "/dev/fd/") || strings.HasPrefix(path, "/proc/self/fd/")
+}
+
+// besideOf opens a new file in a path's folder.
+func besideOf(path string, mode fs.FileMode) (*traceFile, error) {
+	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*")
+	if err != nil {
+		return nil, err
+	}
+	if err := file.Chmod(mode); err != nil {
+		file.Close()
+		return nil, errors.Join(err, os.Remove(file.Name()))
+	}
+	return &traceFile{out: bufio.NewWriter(file), file: file, becomes: path}, nil
 }
 
 // reason leaves out of an error the files' names, which its message has already.
@@ -138,7 +167,10 @@ func (t *traceFile) close() error {
 	case err != nil || t.size == 0:
 		return errors.Join(err, os.Remove(t.file.Name()))
 	}
-	return os.Rename(t.file.Name(), t.becomes)
+	if err := os.Rename(t.file.Name(), t.becomes); err != nil {
+		return errors.Join(err, os.Remove(t.file.Name()))
+	}
+	return nil
 }
 
 // discard forgets the files that were not closed.

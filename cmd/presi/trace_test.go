@@ -1,8 +1,10 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -97,4 +99,26 @@ func TestTraceOnAFullDisk(t *testing.T) {
 	assert.Equal(t, 1, got.code)
 	assert.Equal(t, "presi: --trace /dev/full: cannot write it: no space left on device\n", got.err)
 	assert.Contains(t, got.out, "bound by")
+}
+
+// A folder below /dev is one like others: a longer file is replaced as a whole.
+func TestTraceInSharedMemory(t *testing.T) {
+	folder, err := os.MkdirTemp("/dev/shm", "presi")
+	if err != nil {
+		t.Skip("no /dev/shm here")
+	}
+	t.Cleanup(func() { os.RemoveAll(folder) })
+	file := filepath.Join(folder, "t.json")
+	assert.Equal(t, 0, in(t, gemm+"--timing-only --trace "+file).code)
+	want := perfetto(t, file)
+	require.NoError(t, os.WriteFile(file, bytes.Repeat([]byte("x"), 1<<20), 0o666))
+	require.NoError(t, os.Chmod(file, 0o600))
+	assert.Equal(t, 0, in(t, gemm+"--timing-only --trace "+file).code)
+	assert.Equal(t, want, perfetto(t, file))
+	info, err := os.Stat(file)
+	require.NoError(t, err)
+	assert.Equal(t, fs.FileMode(0o600), info.Mode().Perm())
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	assert.Len(t, left, 1)
 }
