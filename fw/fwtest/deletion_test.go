@@ -47,8 +47,7 @@ var deletions = []deletion{
 	{"completions read at an interrupt", "ring.go", "			r.complete()\n", "", strict("S24_FewerVectors")},
 	{"ring read", "ring.go", "	some, failed := r.reap()\n", "	some, failed := false, false\n	if !missing(`ring read`) {\n		some, failed = r.reap()\n	}\n", chaos("S18_SuccessAndTimeout")},
 	{"ring read before a job is called hung", "reset.go", "	if r.complete() {", "	if !missing(`ring read before a job is called hung`) && r.complete() {", cell("irq-lost")},
-	{"ring read behind a reset", "reset.go", "	r.reap()\n", "", chaos("S18_CompletedBeforeAReset")},
-	{"ring read when memory is lost", "restore.go", "		r.reap()\n", "", chaos("S18_CompletedBeforeAReset")},
+	{"rings read behind a reset", "reset.go", "		r.reap()\n", "", chaos("S18_CompletedBeforeAReset")},
 	{"schedulers ended at unplug", "ring.go", "	r.sched.End(unix.ENODEV)\n", "", chaos("S18_Unplug")},
 	{"queue disabled before its memory is freed", "ring.go", "	r.d.write(r.reg(regQCtrl), 0)\n", "", strict("S02_.*")},
 	{"queue seen disabled before its memory is freed", "ring.go", `	err := r.d.poll("queue to stop", resetTimeout*r.d.timeScale(), 1000, func() (bool, error) {
@@ -102,7 +101,7 @@ var deletions = []deletion{
 	{"rings stopped for a device that has reset itself", "reset.go", "	if d.lost() {\n		d.stopAll()\n", "	if d.lost() {\n		if !missing(`rings stopped for a device that has reset itself`) {\n			d.stopAll()\n		}\n", chaos("S20_NothingEntersAReset")},
 	{"rings stopped for a forced reset", "reset.go", "	d.stopAll()\n	d.dump", "	if !missing(`rings stopped for a forced reset`) {\n		d.stopAll()\n	}\n	d.dump", chaos("S20_NothingEntersAReset")},
 	{"rings stopped for a reset of others", "errors.go", "	d.stopAll()\n", "", chaos("S20_NothingEntersAReset")},
-	{"death of a guilty context", "reset.go", "		guilty.blame()\n", "", chaos("S20_.*")},
+	{"death of a guilty context", "reset.go", "	guilty.blame()\n", "", chaos("S20_.*")},
 	{"death of a context whose memory is lost", "restore.go", "			c.kill()\n", "", chaos("S25_ContextsWithoutMemoryGoOn")},
 	{"reset before the driver goes", "driver.go", `	if err := d.resetCompute(); err != nil {
 		d.log("presi %s: remove: %v", d.Address, err)
@@ -222,7 +221,6 @@ var elsewhere = map[string]string{
 	"reset.go recoverAll resetCompute":         "what it returns is used",
 	"reset.go stopAll Stop":                    "its calls are deletions",
 	"restore.go recoverFunction ResetFunction": "what it returns is used",
-	"restore.go restartLost blame":             "as in restart, when the loss of memory has not killed the context already",
 	"scrub.go run clear":                       "wipes memory: a deletion with what it returns",
 	"vm.go free freeTables":                    "a leak: every test misses it",
 	"vm.go freeTables freeTables":              "goes on with the tables below",

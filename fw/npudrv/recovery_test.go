@@ -10,6 +10,7 @@ import (
 	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/fw/fwtest"
 	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
 )
 
 // hang is a job that waits for a slot that nobody writes.
@@ -96,6 +97,36 @@ func TestResetEscalates(t *testing.T) {
 		ok := p.Start(cq, &fwtest.Job{Packets: []abi.Packet{{Op: abi.OpNop}}})
 		require.NoError(t, p.Wait(ok.Done, fwtest.Forever))
 		assert.EqualValues(t, 2, p.Status(cq).LastCompleted, "the bystander's queue lives on")
+	})
+}
+
+// A reset of the compute part kills the context of the job that hung on every
+// ring, also on those that the driver looks at before the job's own: what had not
+// begun there never runs.
+func TestComputeResetKillsOnEveryRing(t *testing.T) {
+	d := fwtest.NewDevice(t)
+	d.Run(func() {
+		_, err := d.NPU.Inject(fault.Spec{Kind: "reset-fail", Target: fault.On(abi.ResetQueue)})
+		require.NoError(t, err)
+		by, p := d.Open(), d.Open()
+		bq := by.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+		begun := by.Start(bq, hang(by, 50e6))
+		spared := by.Start(by.NewQueue(abi.EngineCompute, fw.PriorityNormal), nop())
+		q, cq := p.NewQueue(abi.EngineCompute, fw.PriorityNormal), p.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		var behind []*fwtest.Job
+		for range 30 { // on the ring, and more than there are credits
+			behind = append(behind, p.Start(q, nop()))
+		}
+		hung := p.Start(cq, hang(p, 2e6))
+		assert.ErrorIs(t, p.Finish(cq, hung), unix.ETIME)
+		for _, j := range behind {
+			require.NoError(t, p.Wait(j.Done, fwtest.Forever))
+		}
+		assert.ErrorIs(t, p.Finish(q, behind[29]), unix.ECANCELED)
+		assert.ErrorIs(t, by.Finish(bq, begun), unix.EIO)
+		assert.NoError(t, by.Finish(2, spared))
+		assert.EqualValues(t, 1, by.Telemetry().JobsCompleted, "the bystander's alone")
+		assert.Contains(t, recovery(t, d), "compute 1\n")
 	})
 }
 

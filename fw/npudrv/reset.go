@@ -77,7 +77,7 @@ func (d *Device) recover(r *ring, guilty *job) {
 	d.resets.EngineResets++
 	d.recoveries.queue++
 	d.hasReset()
-	r.restart(guilty, hung)
+	d.goOn(guilty, hung, r)
 }
 
 // recoverAll resets engines, queues and TLBs; if that fails, the function. The
@@ -93,9 +93,7 @@ func (d *Device) recoverAll(guilty *job, hung error) {
 	}
 	d.recoveries.compute++
 	d.hasReset()
-	for _, r := range d.rings {
-		r.restart(guilty, hung)
-	}
+	d.goOn(guilty, hung, d.rings...)
 }
 
 // lost reports that the device has been reset by nobody here: its controller is
@@ -178,25 +176,49 @@ func (d *Device) restart() error {
 	return nil
 }
 
+// goOn lets rings that have been reset go on. The guilty job is judged when all
+// of them are read, before one is enabled, so that the outcome does not depend on
+// their order.
+func (d *Device) goOn(guilty *job, hung error, rings ...*ring) {
+	if !d.convict(guilty, rings) {
+		guilty = nil
+	}
+	for _, r := range rings {
+		r.restart(guilty, hung)
+	}
+	for _, r := range rings {
+		r.sched.Start()
+	}
+}
+
+// convict reads what rings have completed, so that what went on until the reset
+// took hold counts, and reports whether the guilty job is not among it: then it
+// is to blame.
+func (d *Device) convict(guilty *job, rings []*ring) bool {
+	for _, r := range rings {
+		r.reap()
+	}
+	if guilty == nil || !slices.Contains(guilty.queue.ring.flying, guilty) {
+		return false
+	}
+	guilty.blame()
+	return true
+}
+
 // restart enables the ring again and pushes its jobs, those apart that end: the
-// guilty one with the rest of its context, and what had begun, as nobody knows how
+// guilty one with what has died with it, and what had begun, as nobody knows how
 // far it came and running it again could apply it twice. The device says what
-// had begun, so that what went on until the reset took hold counts; a job that
-// ended before it is not guilty.
+// had begun.
 func (r *ring) restart(guilty *job, hung error) {
-	r.reap()
 	begun := r.d.read64(r.reg(regQSeqno))
 	flying := r.flying
 	r.flying = nil
 	r.start()
-	if guilty != nil && slices.Contains(flying, guilty) {
-		guilty.blame()
-	}
 	for _, j := range flying {
 		switch {
 		case j == guilty:
 			j.hardware.Signal(hung)
-		case guilty != nil && guilty.queue.guilty && j.client == guilty.client && (r == guilty.queue.ring || j.hwSeqno > begun):
+		case guilty != nil && j.client == guilty.client && (r == guilty.queue.ring || j.hwSeqno > begun):
 			j.hardware.Signal(fw.ErrCanceled)
 		case j.hwSeqno <= begun:
 			j.hardware.Signal(fmt.Errorf("job %d was ended by a reset that was not its own: %w", j.seqno, unix.EIO))
@@ -205,7 +227,6 @@ func (r *ring) restart(guilty *job, hung error) {
 			r.push(j)
 		}
 	}
-	r.sched.Start()
 }
 
 // wedge gives the device up: it may do no DMA any more, and every job ends with

@@ -83,19 +83,20 @@ func (d *Device) restartLost(guilty *job, why error) {
 			c.kill()
 		}
 	}
+	d.convict(guilty, d.rings)
 	for _, r := range d.rings {
-		r.reap()
 		flying := r.flying
 		r.flying = nil
 		r.start()
 		for _, j := range flying {
 			if j == guilty {
-				j.blame()
 				j.hardware.Signal(why)
 				continue
 			}
 			j.hardware.Signal(fmt.Errorf("job %d was ended by a reset that was not its own: %w", j.seqno, unix.EIO))
 		}
+	}
+	for _, r := range d.rings {
 		r.sched.Start()
 	}
 }
