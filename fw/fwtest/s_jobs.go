@@ -276,7 +276,8 @@ func (b *Buffer) stamp(slot uint64) *Job {
 func (b *Buffer) word(slot int64) uint64 { return binary.LittleEndian.Uint64(b.Read(8*slot, 8)) }
 
 // A job that makes progress for ages holds up neither the end of its queue nor
-// that of its file.
+// that of its file. With a queue that is destroyed end its jobs alone: those of
+// another queue of the file, behind it on the ring, go on.
 func s18Endless(c *Case) {
 	by := c.open()
 	w := by.copying(16<<10, 6)
@@ -290,9 +291,20 @@ func s18Endless(c *Case) {
 		j := u.Start(q, &Job{Packets: []abi.Packet{k}, Buffers: []*Buffer{src, dst}, Timeout: 1e6})
 		c.Sleep(5e6)
 		c.is(u.Wait(j.Done, 0), unix.ETIME, "it runs beyond its time-out")
+		other := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		mine := u.copying(16<<10, 8)
+		u.Start(other, mine.Job)
 		start := c.Now()
 		if destroy {
 			Must(u, abi.NrQueueDestroy, &abi.QueueDestroy{Queue: q})
+			assert.Equal(c, unix.ETIME, u.fenceError(j))
+			for range 2 {
+				assert.Zero(c, c.ended(u, mine.Job, 1e9), "a job of another queue")
+				assert.True(c, mine.right())
+				mine = u.copying(16<<10, 9)
+				u.Start(other, mine.Job)
+			}
+			assert.Zero(c, u.Status(other).Guilty)
 		}
 		u.close()
 		bq := by.NewQueue(abi.EngineCopy, fw.PriorityNormal)

@@ -82,12 +82,17 @@ func (c *client) kill() {
 	}
 }
 
-// blame kills the context of a job that hung.
+// blame kills the context of a job that hung; of one whose queue closes, the queue.
 func (j *job) blame() {
 	j.queue.guilty = true
-	j.queue.entity.Kill(fw.ErrCanceled) // the driver's own queue is in no list
-	j.client.kill()
+	j.queue.entity.Kill(fw.ErrCanceled) // a queue that closes, and the driver's own, are in no list
+	if !j.queue.closing {
+		j.client.kill()
+	}
 }
+
+// dead reports whether the job's queue or context was killed.
+func (j *job) dead() bool { return j.client.killed || j.queue.guilty }
 
 // views returns the mappings in order of address.
 func (c *client) views() []*view {

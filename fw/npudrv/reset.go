@@ -29,8 +29,8 @@ func (r *ring) TimedOut(fj *fw.Job) (more bool) {
 		return false
 	}
 	defer d.Exit()
-	if r.complete() { // a lost interrupt is no hang
-		d.log("presi %s: ring %d: completions that no interrupt told of: one was lost", d.Address, r.index)
+	if r.complete() { // an interrupt that is lost or late is no hang
+		d.log("presi %s: ring %d: completions that no interrupt has told of yet", d.Address, r.index)
 	}
 	if fj.Finished.Done() {
 		return false
@@ -50,19 +50,23 @@ func (r *ring) TimedOut(fj *fw.Job) (more bool) {
 
 // recover ends a job that hangs: its ring is reset, its context is killed, and
 // what waited behind it is pushed again. When the ring cannot be reset alone,
-// the whole compute part is.
+// the whole compute part is. A job whose queue closes may have made progress until
+// its time was up: with it ends its queue alone.
 func (d *Device) recover(r *ring, guilty *job) {
 	d.resetLock.Lock()
 	defer d.resetLock.Unlock()
 	if guilty.Finished.Done() || d.resets.State == resetWedged {
 		return // another thread was faster
 	}
-	d.log("presi %s: job %d of queue %d of client %d hangs: reset", d.Address, guilty.seqno, guilty.queue.number, guilty.client.file.ID)
+	what, hung := "hangs", fmt.Errorf("job %d made no progress: %w", guilty.seqno, unix.ETIME)
+	if guilty.queue.closing {
+		what, hung = "has had its time, and its queue closes", fmt.Errorf("job %d had no more time: %w", guilty.seqno, unix.ETIME)
+	}
+	d.log("presi %s: job %d of queue %d of client %d %s: reset", d.Address, guilty.seqno, guilty.queue.number, guilty.client.file.ID, what)
 	d.resets.State = resetBusy
 	r.sched.Stop()
-	d.dump(fmt.Sprintf("job %d of queue %d of client %d (context %d) hangs", guilty.seqno, guilty.queue.number,
-		guilty.client.file.ID, guilty.client.space.asid), r)
-	hung := fmt.Errorf("job %d made no progress: %w", guilty.seqno, unix.ETIME)
+	d.dump(fmt.Sprintf("job %d of queue %d of client %d (context %d) %s", guilty.seqno, guilty.queue.number,
+		guilty.client.file.ID, guilty.client.space.asid, what), r)
 	if d.lost() {
 		d.stopAll()
 		d.recoverAll(nil, nil)
@@ -170,7 +174,7 @@ func (d *Device) restart() error {
 	}
 	d.invSeqno = 0
 	d.faultSeq = 0
-	if d.faults != nil { // else it is that of probe
+	if d.faults != nil { // in probe the fault ring is not there yet; initFaults programs it
 		d.programMMU()
 	}
 	return nil
@@ -218,7 +222,7 @@ func (r *ring) restart(guilty *job, hung error) {
 		switch {
 		case j == guilty:
 			j.hardware.Signal(hung)
-		case guilty != nil && j.client == guilty.client && (r == guilty.queue.ring || j.hwSeqno > begun):
+		case guilty != nil && j.client == guilty.client && j.dead() && (r == guilty.queue.ring || j.hwSeqno > begun):
 			j.hardware.Signal(fw.ErrCanceled)
 		case j.hwSeqno <= begun:
 			j.hardware.Signal(fmt.Errorf("job %d was ended by a reset that was not its own: %w", j.seqno, unix.EIO))
