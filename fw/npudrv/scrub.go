@@ -13,7 +13,8 @@ import (
 
 // scrubber clears device memory that a program has given back, before another
 // gets it: nobody reads what others have left behind. Who gave it back gets it as
-// it is. It does so when clean memory runs out, by trusted jobs of its own, which evictions use too.
+// it is. It does so when clean memory runs out, by trusted jobs of its own, which
+// evictions use too.
 type scrubber struct {
 	d     *Device
 	self  *client // the kernel's own: context 0
@@ -100,14 +101,16 @@ func (x *scrubber) exec(packets []abi.Packet) error {
 	return x.jobs(packets)
 }
 
-// scrubTries is how often a job is run that resets end which are not its own.
+// scrubTries is how often a job is run that resets end which are not its own. One
+// that hangs itself is not run again.
 const scrubTries = 4
 
 // jobs is exec with the lock held. Its copies and fills can be run again.
 func (x *scrubber) jobs(packets []abi.Packet) (err error) {
 	for range scrubTries {
 		resets := x.d.resets.ResetCount
-		if err = x.job(packets); err == nil || x.d.resets.ResetCount == resets || x.d.resets.State == resetWedged {
+		err = x.job(packets)
+		if err == nil || x.queue.guilty || x.d.resets.ResetCount == resets || x.d.resets.State == resetWedged {
 			break
 		}
 	}
@@ -115,7 +118,11 @@ func (x *scrubber) jobs(packets []abi.Packet) (err error) {
 }
 
 func (x *scrubber) job(packets []abi.Packet) error {
-	if x.queue == nil || x.queue.entity.Killed() != nil {
+	if x.queue != nil && x.queue.entity.Killed() != nil {
+		x.queue.entity.Close()
+		x.queue = nil
+	}
+	if x.queue == nil {
 		r := x.d.ringFor(abi.EngineCopy, fw.PriorityNormal)
 		x.queue = &queue{client: x.self, ring: r, entity: r.sched.NewEntity(fw.PriorityNormal)}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/fw/fwtest"
 	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/hw/fault"
 	"github.com/presi-sim/presi/sim"
 )
 
@@ -43,6 +44,28 @@ func TestMemoryIsClearedBetweenPrograms(t *testing.T) {
 			}
 		}
 		assert.Zero(t, left, "bytes that the first program left behind")
+	})
+}
+
+// A job of the driver's own that hangs is not run again and again: one reset, and
+// who asked for memory gets none. The next one works.
+func TestHungScrubIsTriedOnce(t *testing.T) {
+	d := fwtest.NewDevice(t, fwtest.Config(func(c *configs.Config) { c.DRAM.Size = 16 * sim.MiB }))
+	d.Run(func() {
+		p := d.Open()
+		for range 15 {
+			p.NewBuffer(1<<20, abi.BODevice)
+		}
+		p.Close()
+		other := d.Open()
+		_, err := d.NPU.Inject(fault.Spec{Kind: "queue-stuck"})
+		require.NoError(t, err)
+		create := abi.BOCreate{Size: 1 << 20, Flags: abi.BODevice}
+		assert.Error(t, fwtest.Ioctl(other, abi.NrBOCreate, &create))
+		assert.Contains(t, recovery(t, d), "queue 1\n")
+		q := other.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		assert.EqualValues(t, 1, other.Status(q).ResetCount)
+		assert.NoError(t, fwtest.Ioctl(other, abi.NrBOCreate, &create))
 	})
 }
 
