@@ -238,3 +238,28 @@ func s27Health(c *Case) {
 	assert.Equal(c, "1", c.sys("device/reset_count"))
 	assert.Equal(c, "1.0.0", c.sys("device/firmware_version"))
 }
+
+// A heartbeat that comes back by itself is no longer called lost, and the next loss
+// is told like the first.
+func s27HeartbeatReturns(c *Case) {
+	u := c.open()
+	q := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+	for round := range 3 {
+		env := c.tells(func() {
+			_, err := c.Inject(fault.Spec{Kind: "heartbeat-lost", Duration: 10 * sim.Millisecond})
+			require.NoError(c, err)
+			assert.Zero(c, c.ended(u, u.Start(q, u.copying(16<<10, 3).Job), 1e9))
+			c.Sleep(5e6)
+		})
+		assert.Contains(c, env, "HEARTBEAT=lost", "round %d", round)
+		if round > 0 {
+			assert.Equal(c, "lost", c.sys("device/heartbeat"))
+		}
+		c.Sleep(20e6)
+		if round > 0 { // in the first, nobody asks
+			assert.Equal(c, "ok", c.sys("device/heartbeat"))
+		}
+	}
+	assert.Equal(c, "0", c.sys("device/reset_count"))
+	u.close()
+}

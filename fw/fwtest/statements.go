@@ -135,6 +135,7 @@ var Statements = []Statement{
 		{"S27_ForcedResetIsTold", HostSide, s27Forced},
 		{"S27_ForcedResetThatFails", HostSide, s27Fails},
 		{"S27_HeatAndHeartbeatAreTold", HostSide, s27Health},
+		{"S27_HeartbeatThatReturns", HostSide, s27HeartbeatReturns},
 		{"S27_WhatHappensInSleepIsTold", HostSide, s27Asleep}}},
 	{28, "fdinfo, exact to the byte", []Test{
 		{"S28_FDInfoIsExact", UAPI, s28FDInfo}}},

@@ -3,8 +3,10 @@
 // reaches its hardware through the kernel.
 //
 // Its tracepoints, with their arguments: submit (queue, sequence number,
-// bytes), complete (queue, sequence number, status, offset in the commands), map (address, bytes, physical address), unmap
-// (address, bytes), mailbox (command, status), reset (count, of them limited).
+// bytes), complete (queue, sequence number, status, offset in the commands), map
+// (address, bytes, physical address), unmap (address, bytes), evict (address in
+// device memory, bytes, bus address), mailbox (command, status), reset (count, of
+// them limited).
 //
 // Each engine and priority has one hardware ring, fed by a scheduler; queues of
 // programs are entities of it. Each open file is a context (ASID) with page
@@ -61,10 +63,11 @@ type Device struct {
 
 	resets     abi.ResetInfo
 	recoveries recoveries
-	frozen     bool // between an error of the bus, or a reset of somebody else, and its end
-	prepared   bool // frozen for a reset of somebody else
-	dark       bool // in a function-level reset of the driver's own
-	silent     bool // the management controller's heartbeat stands still
+	frozen     bool   // between an error of the bus, or a reset of somebody else, and its end
+	prepared   bool   // frozen for a reset of somebody else
+	dark       bool   // in a function-level reset of the driver's own
+	silent     bool   // the management controller's heartbeat stands still
+	lastBeat   uint32 // where it does
 	resetLock  hw.Mutex
 	mailLock   hw.Mutex
 	vectors    int

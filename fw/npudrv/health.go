@@ -30,29 +30,57 @@ func (d *Device) healthEvents(cause uint32) {
 }
 
 // lookAtHeart has a thread see whether the management controller's heartbeat goes
-// on. Jobs need no controller: a lost heartbeat is told, and no more.
+// on. Jobs need no controller: a lost heartbeat is told, and no more. One that was
+// lost and has come back can be lost again.
 func (d *Device) lookAtHeart() {
 	d.bus.Spawn("presi heartbeat", false, func() {
 		if !d.EnterActive() {
 			return
 		}
 		defer d.Exit()
-		if d.silent || d.frozen || d.dark || !d.still() || d.silent {
+		if d.frozen || d.dark || d.listen() {
 			return
 		}
-		d.silent = true
+		beat, still := d.still()
+		if !still || d.silent || d.frozen || d.dark { // a reset may have come meanwhile
+			return
+		}
+		d.silent, d.lastBeat = true, beat
 		d.recoveries.heartbeat++
 		d.log("presi %s: the heartbeat of the management controller is lost", d.Address)
 		d.Uevent("change", "HEARTBEAT=lost")
 	})
 }
 
-// still waits two periods of the heartbeat and reports whether it stood still.
-func (d *Device) still() bool {
+// still waits two periods of the heartbeat and reports where it stands, and
+// whether it stood still.
+func (d *Device) still() (beat uint32, still bool) {
 	first := d.read(regHeartbeat)
 	d.bus.Sleep(2 * 1000 * int64(min(d.read(regHeartbeatUS), 1e6)))
 	last := d.read(regHeartbeat)
-	return first == last && last != ^uint32(0)
+	return last, first == last && last != ^uint32(0)
+}
+
+// listen reports whether the heartbeat is lost and has not come back. Nobody waits
+// for that: whoever asks for the heartbeat finds it out.
+func (d *Device) listen() (lost bool) {
+	if !d.silent {
+		return false
+	}
+	if beat := d.read(regHeartbeat); beat == d.lastBeat || beat == ^uint32(0) || !d.silent {
+		return d.silent
+	}
+	d.silent = false
+	d.log("presi %s: the heartbeat of the management controller is back", d.Address)
+	d.Uevent("change", "HEARTBEAT=ok")
+	return false
+}
+
+// showHeartbeat is sysfs's heartbeat: of a device that cannot be asked now, what
+// was known last.
+func (d *Device) showHeartbeat() ([]byte, error) {
+	_, _ = d.awake(func() ([]byte, error) { d.listen(); return nil, nil }).Show()
+	return fmt.Appendf(nil, "%s\n", beats[d.silent]), nil
 }
 
 // heal resets the function of a device whose heartbeat is lost before the first
@@ -63,11 +91,7 @@ func (d *Device) heal() {
 	}
 	d.resetLock.Lock()
 	defer d.resetLock.Unlock()
-	if !d.silent || len(d.Files()) > 0 || d.resets.State != resetOK {
-		return
-	}
-	if !d.still() {
-		d.silent = false
+	if len(d.Files()) > 0 || d.resets.State != resetOK || !d.listen() {
 		return
 	}
 	d.resets.State = resetBusy

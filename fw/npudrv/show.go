@@ -25,7 +25,7 @@ func (d *Device) register() error {
 	d.SysAttr("firmware_version", d.awake(d.showFirmware))
 	d.SysAttr("reset_count", value("%d\n", func() any { return d.resets.ResetCount }))
 	d.SysAttr("state", value("%s\n", func() any { return states[d.resets.State] }))
-	d.SysAttr("heartbeat", value("%s\n", func() any { return beats[d.silent] }))
+	d.SysAttr("heartbeat", fw.Attr{Show: d.showHeartbeat})
 	d.SysAttr("mem_available", value("%d\n", func() any { return d.available() }))
 	d.SysAttr("hwmon/hwmon0/name", fw.Text("presi\n"))
 	d.SysAttr("hwmon/hwmon0/temp1_input", d.awake(func() ([]byte, error) { return fmt.Appendf(nil, "%d\n", d.telemetry().TemperatureMC), nil }))
