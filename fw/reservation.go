@@ -79,6 +79,7 @@ func (r *Reservation) reserve(n int) error {
 		r.fences = left
 	} else {
 		r.fences = append(r.fences[:0], left...)
+		clear(left)
 	}
 	need := r.slots + n
 	if len(r.fences)+need > cap(r.fences) {
@@ -152,6 +153,7 @@ func (x *Reservations) Lock(slots int, objects ...*Object) error {
 	for i, o := range x.objects {
 		o.reservation.lock()
 		if err := o.reservation.reserve(slots); err != nil {
+			clear(x.objects[i+1:])
 			x.objects = x.objects[:i+1]
 			x.Unlock()
 			return err
