@@ -59,7 +59,7 @@ func opened(n Node, path string) (*Device, error) {
 type node struct{ file *os.File }
 
 func openNode(path string) (*node, error) {
-	fd, err := unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC, 0)
+	fd, err := openRetrying(path)
 	if err != nil {
 		return nil, fmt.Errorf("rt: %s: %w%s", path, err, advice(path, err))
 	}
@@ -69,6 +69,16 @@ func openNode(path string) (*node, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// openRetrying opens a file, which becomes nobody's terminal, however many signals
+// come.
+func openRetrying(path string) (fd int, err error) {
+	for {
+		if fd, err = unix.Open(path, unix.O_RDWR|unix.O_CLOEXEC|unix.O_NOCTTY, 0); err != unix.EINTR {
+			return fd, err
+		}
+	}
 }
 
 // newNode makes a node of a descriptor, which is the node's from then on.
