@@ -235,7 +235,7 @@ func (x *Complex) Abort(l *hw.Launch, code abi.Status) {
 		if r.launch == l {
 			x.pending = append(x.pending[:i], x.pending[i+1:]...)
 			x.drop(r, code)
-			x.dispatch()
+			x.arbiter.Ask()
 			return
 		}
 	}
