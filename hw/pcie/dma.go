@@ -49,7 +49,7 @@ type segment struct {
 	barrier  int64  // reads: posted segments that must be visible before
 	tlps     int64  // requests on the wire
 	replies  int64  // reads: completions that the device has room for
-	headers  int64  // of these: what the wire carries
+	headers  int64  // of these: what the wire carries of a read that ends well
 	older    uint32 // reads outstanding, in the order of sending
 	newer    uint32
 }

@@ -59,11 +59,12 @@ func (l *Link) onReadServed(arg uint64) {
 		l.lose--
 		s.dropped = true
 	default:
-		n := l.wire.completion * s.headers
-		if s.req.Status == hw.OK {
-			n += s.req.Bytes
+		headers, data := s.headers, s.req.Bytes
+		if s.req.Status != hw.OK { // an error has a completion of its own
+			headers, data = max(headers, 1), 0
 		}
-		l.stats.CompletionTLPs += s.headers
+		n := l.wire.completion*headers + data
+		l.stats.CompletionTLPs += headers
 		l.down.Send(l.transfers.at(s.transfer).source, sim.Bytes(n), back)
 	}
 }

@@ -85,6 +85,21 @@ func TestWireBytes(t *testing.T) {
 	})
 }
 
+// A read that fails is answered by a completion of its own, also where its data
+// would have come in one that the read before it has begun.
+func TestErrorsTakeWire(t *testing.T) {
+	c := DefaultConfig()
+	c.MPS, c.MRRS, c.RCBChunks, c.Tags = 512, 128, false, 1
+	b := newBench(c, 1<<20)
+	b.host.fault = func(addr uint64) bool { return addr == 128 }
+	r := b.request(1, hw.Read, 0, 0, 512, nil)
+	b.link.Submit(r)
+	b.run(t)
+	require.Equal(t, hw.PageFault, r.Status)
+	require.EqualValues(t, 20+128+20, b.link.down.Stats().Bytes)
+	require.EqualValues(t, 2, b.link.Stats().CompletionTLPs)
+}
+
 // A read that is zero all over says so and leaves the data alone; one that is
 // zero in part has its zeros filled in.
 func TestZeroReads(t *testing.T) {
