@@ -10,10 +10,13 @@ import (
 
 // order is the order in which CPU and device see each other's writes to coherent
 // memory, as weak as the barriers of hw.Bus let it be: the CPU has a view of its
-// own of each allocation. Its stores reach memory late, together, unless a write
-// barrier comes; what the device writes shows in the view in parts of eight bytes,
-// some of them late, unless a read barrier comes. A nil order is strict: CPU and
-// device share the bytes.
+// own of each allocation. Its stores reach memory together, at a write barrier or
+// some time after a register write, and not before one comes: stores are not
+// noticed, only what they have changed in the view is found then. One that leaves
+// the view as it is, because it stores what the CPU sees already, is no store: a
+// write of the device that the CPU does not see yet stays. What the device writes
+// shows in the view in parts of eight bytes, some of them late, unless a read
+// barrier comes. A nil order is strict: CPU and device share the bytes.
 type order struct {
 	e        *sim.Engine
 	stream   *sim.Stream
