@@ -142,8 +142,9 @@ func (d *Device) Register() error {
 // Node is the path of the device's node.
 func (d *Device) Node() string { return fmt.Sprintf("/dev/accel/accel%d", d.Minor) }
 
-// Unplug makes the device unreachable: opens, ioctls and mmap give ENODEV,
-// mappings EIO, ioctls end that wait for what programs decide, and it returns when nobody is inside a section any more.
+// Unplug makes the device unreachable: opens, ioctls and mmap give ENODEV, and
+// mappings EIO. Ioctls that wait for what programs decide end. It returns when
+// nobody is inside a section any more.
 func (d *Device) Unplug() {
 	if d.unplugged {
 		return

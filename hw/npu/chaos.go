@@ -20,11 +20,12 @@ func (c *Config) lasting() {
 	m.WalkCacheEntries, m.ContextEntries = max(m.WalkCacheEntries, 512), max(m.ContextEntries, 64)
 }
 
-// chaos turns chaos mode on: every delay that the rules allow happens. What it
-// puts off is named where that is done: here accesses to device memory (which
-// may pass each other unless they are awaited), in engines the beginning of
-// kernels and copies, in the device MMU's registers what an invalidation drops, in
-// the queues what doorbells bring about, on the link DMA and interrupts. What lies in memory at power-on is noise.
+// chaos turns chaos mode on: every delay that the rules allow happens. Put off
+// are accesses to device memory (which may pass each other unless they are
+// awaited), the beginning of kernels and copies in the engines, what an
+// invalidation drops from the device MMU, what doorbells bring about in the
+// queues, and DMA and interrupts on the link. What lies in device memory at
+// power-on is noise.
 func (d *Device) chaos(seed uint64) {
 	if seed == 0 {
 		return

@@ -40,16 +40,16 @@ func (f *Function) ConventionalReset(cold bool, done sim.Call) {
 	f.onReset(over)
 }
 
-// ReadsPending implements hw.Awaiter: whether the function waits for completions, what its
-// Transactions Pending bit shows (section 7.5.3.5).
+// ReadsPending implements hw.Awaiter: it reports whether the function waits for
+// completions, as its Transactions Pending bit shows (section 7.5.3.5).
 func (l *Link) ReadsPending() bool { return l.reading > 0 || l.watch.oldest != none }
 
 // OnErrors says who takes error messages at the root port, which come a
 // latency after the function has sent them (section 2.2.8.3).
 func (l *Link) OnErrors(fn func(Severity)) { l.onErrors = fn }
 
-// SendError implements rootPort: it carries an error message of the function to the root port. One that
-// is sent into a link that is down is lost.
+// SendError implements rootPort: it carries an error message of the function to
+// the root port. One that is sent into a link that is down is lost.
 func (l *Link) SendError(s Severity) {
 	if !l.gone && l.onErrors != nil {
 		l.e.After(l.c.Latency, sim.Call{H: l.errorArrived, Arg: uint64(s)})
