@@ -54,6 +54,8 @@ type searcher struct {
 	best  mapping
 	found bool
 	fine  bool // tiles down to one element: nothing else fits
+	// bestFine is what fine was for best.
+	bestFine bool
 }
 
 // widths tries whole output rows; narrower ones only if these do not fit.
@@ -137,6 +139,7 @@ func (s *searcher) refine() {
 	for range refinements {
 		b := s.best
 		s.share(b.split, b.cores)
+		s.fine = s.bestFine
 		for _, k := range around(b.tile.k, s.unit(roundUp(ceilDiv(s.m.rows, s.p.r*s.p.s), 16)), s.p.cg) {
 			for _, n := range around(b.tile.n, s.unit(s.m.cols), min(s.p.fg(), s.n)) {
 				s.tile = tile{1, n, k, b.tile.w}
@@ -160,7 +163,7 @@ func around(v, unit, top int64) [3]int64 {
 // keep notes a candidate that is better than all before it.
 func (s *searcher) keep(cycles int64) {
 	if !s.found || cycles < s.best.cycles {
-		s.found = true
+		s.found, s.bestFine = true, s.fine
 		s.best = mapping{s.tile, s.order, s.split, s.active, s.panels(), s.slots, s.slot, cycles}
 	}
 }
