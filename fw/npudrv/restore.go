@@ -26,6 +26,9 @@ func (d *Device) recoverFunction(guilty *job, why error) {
 	if err == nil {
 		err = d.bringUp()
 	}
+	if err != nil {
+		d.resets.State = resetWedged // before anybody who waits for the lock asks the MMU for anything
+	}
 	d.dark = false
 	d.mmuLock.Unlock()
 	if err != nil {

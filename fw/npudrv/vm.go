@@ -279,9 +279,6 @@ func (s *space) write(t *table, first, count int, entry func(i int) uint64) {
 // not answer, a reset drops everything; should that fail too, the device may do
 // no DMA any more. Either way memory behind the range is free for others.
 func (d *Device) invalidate(asid uint32, va, n uint64) {
-	if d.resets.State == resetWedged {
-		return // its DMA is off
-	}
 	if err := d.tryInvalidate(asid, va, n); err != nil {
 		d.log("presi %s: %v", d.Address, err)
 		if err := d.forceReset(); err != nil {
@@ -293,6 +290,9 @@ func (d *Device) invalidate(asid uint32, va, n uint64) {
 func (d *Device) tryInvalidate(asid uint32, va, n uint64) error {
 	d.mmuLock.Lock()
 	defer d.mmuLock.Unlock()
+	if d.resets.State == resetWedged {
+		return nil // its DMA is off
+	}
 	d.write(regInvASID, asid)
 	d.writePair(regInvAddrLo, regInvAddrHi, va)
 	d.writePair(regInvSizeLo, regInvSizeHi, n)
