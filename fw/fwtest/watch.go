@@ -15,7 +15,7 @@ import (
 //   - once the driver is registered the hardware is touched by threads within
 //     Enter and Exit, or in an operation of power management, until remove;
 //   - memory that a queue was given is freed when the driver has seen the queue
-//     disabled, or a reset of it end;
+//     disabled, or a reset of it end, or when the device can do no DMA any more;
 //   - between the beginning of a reset and the ENABLE of a queue nobody rings the
 //     queue's doorbell or has it resume, and nobody but who resets asks the MMU for
 //     anything.
@@ -198,6 +198,10 @@ func (w *watch) WriteBAR(bar int, off uint64, p []byte) {
 // ConfigWrite implements hw.Bus.
 func (w *watch) ConfigWrite(off, size int, v uint32) {
 	w.touch("configuration space is written", uint64(off))
+	const command, master = 0x04, 1 << 2
+	if off == command && v&master == 0 {
+		clear(w.bases) // it can do no DMA any more
+	}
 	w.Bus.ConfigWrite(off, size, v)
 }
 

@@ -75,7 +75,8 @@ func (r *ring) init() (err error) {
 	return nil
 }
 
-// stop ends the ring's jobs and the device's use of its memory.
+// stop ends the ring's jobs and the device's use of its memory. A device that does
+// not let go of it may do no DMA any more.
 func (r *ring) stop() {
 	r.sched.End(unix.ENODEV)
 	r.flying = nil
@@ -86,6 +87,7 @@ func (r *ring) stop() {
 	})
 	if err != nil {
 		r.d.log("presi %s: ring %d: %v", r.d.Address, r.index, err)
+		r.d.bus.ConfigWrite(pciCommand, 2, commandMemory)
 	}
 }
 
