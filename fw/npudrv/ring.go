@@ -183,7 +183,9 @@ func (r *ring) complete() (some bool) {
 // heard reports whether the queue is as the driver has programmed it. One that a
 // reset has taken must not be told to resume: that would enable it on rings at
 // address 0.
-func (r *ring) heard() bool { return r.live && !r.d.frozen && !r.d.dark }
+func (r *ring) heard() bool {
+	return r.live && !r.d.frozen && !r.d.dark && r.d.resets.State != resetWedged
+}
 
 // reap reads completions by their phase bit and ends their jobs. The rest of an
 // entry is read behind the barrier: what was read before may be older than its
