@@ -105,7 +105,7 @@ func TestTraceOnAFullDisk(t *testing.T) {
 func TestTraceInSharedMemory(t *testing.T) {
 	folder, err := os.MkdirTemp("/dev/shm", "presi")
 	if err != nil {
-		t.Skip("no /dev/shm here")
+		t.Skip("this system has no /dev/shm, whose files are what is tested")
 	}
 	t.Cleanup(func() { os.RemoveAll(folder) })
 	file := filepath.Join(folder, "t.json")

@@ -121,11 +121,12 @@ var deletions = []deletion{
 }
 
 // A driver without one of those pieces, or whose function enters no section, is
-// caught. All are in one program, which
-// leaves out the one that its environment names.
+// caught. All are in one program, which leaves out the one that its environment
+// names; to build it and run it once a piece takes half a minute, so that -short
+// passes over it.
 func TestDeletions(t *testing.T) {
 	if testing.Short() {
-		t.Skip("builds the driver anew")
+		t.Skip("-short: builds a driver and runs it once a deleted piece")
 	}
 	program := incomplete(t)
 	all := slices.Clone(deletions)
