@@ -21,9 +21,15 @@ func (f *File) Ioctl(request uint32, arg uint64) error {
 		return err
 	}
 	defer f.end()
+	x := f.Dev.class.enter(f)
+	defer f.Dev.class.leave(x)
+	return f.ioctl(request, arg)
+}
+
+// ioctl is Ioctl between entering and leaving, apart so that the compiler can lay out
+// the few returns of the one with its deferred calls.
+func (f *File) ioctl(request uint32, arg uint64) error {
 	d := f.Dev
-	x := d.class.enter(f)
-	defer d.class.leave(x)
 	d.kernel.Charge(hw.CostIoctl)
 	d.awaitSystem()
 	if d.unplugged {

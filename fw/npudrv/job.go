@@ -151,16 +151,22 @@ func submit(f *fw.File, arg []byte) error {
 			return err
 		}
 	}
-	c.d.residency.Lock()
-	defer c.d.residency.Unlock()
-	if !c.d.Enter() {
+	return q.take(f, &a, arg)
+}
+
+// take is submit from where the device has to stay as it is.
+func (q *queue) take(f *fw.File, a *abi.Submit, arg []byte) error {
+	d := q.client.d
+	d.residency.Lock()
+	defer d.residency.Unlock()
+	if !d.Enter() {
 		return unix.ENODEV
 	}
-	defer c.d.Exit()
+	defer d.Exit()
 	if err := q.accepts(); err != nil {
 		return err
 	}
-	return q.arm(f, &a, arg)
+	return q.arm(f, a, arg)
 }
 
 // accepts reports why the queue takes no jobs.
