@@ -27,6 +27,7 @@ type Engine struct {
 	events   uint64
 	running  bool
 	halted   bool // Stop or Fail: the loop ends after the current event
+	until    Time // of RunUntil
 
 	procs procs
 	inbox inbox
@@ -112,7 +113,7 @@ func (e *Engine) RunUntil(t Time) error {
 	if e.running {
 		panic("sim: Run within Run")
 	}
-	e.running, e.halted = true, e.err != nil
+	e.running, e.halted, e.until = true, e.err != nil, t
 	defer func() { e.running = false }()
 	for !e.halted {
 		if e.inbox.pending() {
@@ -159,6 +160,18 @@ func (e *Engine) step(limit Time) bool {
 		e.now = max(e.now, limit)
 		return false
 	}
+	return true
+}
+
+// skip moves the clock to t when nothing happens up to then, and reports whether
+// it did. It is for what the loop would do next, and only its last act: who runs
+// at this instant must not go on at it.
+func (e *Engine) skip(t Time) bool {
+	if t > e.until || t >= e.queue.next() || len(e.late) > 0 || e.halted || e.inbox.pending() {
+		return false
+	}
+	e.now = t
+	e.events++
 	return true
 }
 

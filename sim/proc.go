@@ -40,7 +40,9 @@ type procs struct {
 	free    []int
 	tickets uint64
 	current *Proc
+	looped  *Proc // that the loop itself has resumed, as the whole of an event
 	wake    Handler
+	next    Handler // wake, of the loop alone
 	expire  Handler
 }
 
@@ -56,6 +58,14 @@ func (ps *procs) init(e *Engine) {
 		if p := ps.waiter(key); p != nil {
 			p.woken = true
 			ps.step(p)
+		}
+	})
+	ps.next = e.Register("process", func(key uint64) {
+		if p := ps.waiter(key); p != nil {
+			p.woken = true
+			ps.looped = p
+			ps.step(p)
+			ps.looped = nil
 		}
 	})
 	ps.expire = e.Register("process time-out", func(key uint64) {
@@ -114,7 +124,7 @@ func (e *Engine) Go(name string, fn func(p *Proc)) *Proc {
 		p.yield = yield
 		fn(p)
 	})
-	e.At(e.now, Call{e.procs.wake, p.key()})
+	e.At(e.now, Call{e.procs.next, p.key()})
 	return p
 }
 
@@ -201,10 +211,14 @@ func (p *Proc) park(why string) bool {
 	return p.woken
 }
 
-// Sleep suspends the current process for d.
+// Sleep suspends the current process for d. One that would be resumed next goes on
+// at once.
 func (e *Engine) Sleep(d Time) {
 	p := e.procs.waiting("Sleep")
-	e.After(d, Call{e.procs.wake, p.key()})
+	if p == e.procs.looped && d >= 0 && e.skip(e.now+d) {
+		return
+	}
+	e.After(d, Call{e.procs.next, p.key()})
 	p.park("time")
 }
 

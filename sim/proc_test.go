@@ -70,6 +70,76 @@ func TestProcessResumesProcessThatResumesIt(t *testing.T) {
 	assert.Equal(t, []string{"a", "b", "a again"}, log)
 }
 
+// A sleep that nothing comes between is no event of the queue; whoever watches sees
+// no difference, however the run is cut up.
+func TestSleepIsAsAnEvent(t *testing.T) {
+	type step struct{ do, d, who int }
+	rapid.Check(t, func(t *rapid.T) {
+		program := rapid.SliceOfN(rapid.SliceOfN(rapid.Custom(func(t *rapid.T) step {
+			d := rapid.SampledFrom([]int{0, 1, 2, 3, 4094, 4096, 5000, 1 << 24})
+			return step{rapid.IntRange(0, 6).Draw(t, "do"), d.Draw(t, "d"), rapid.IntRange(0, 3).Draw(t, "who")}
+		}), 0, 12), 1, 4).Draw(t, "program")
+		slice := Time(rapid.SampledFrom([]int{0, 1, 3, 4096, 1 << 23}).Draw(t, "slice"))
+		run := func(sleep func(*Engine, Time)) (log []string) {
+			e := New(1)
+			woken := e.NewWaitQueue()
+			fire := make([]Call, 4) // what the processes await
+			note := func(what string, i int) { log = append(log, fmt.Sprint(what, i, " ", e.Now(), " ", e.Events())) }
+			event := e.Register("event", func(i uint64) { note("event", int(i)) })
+			for i, steps := range program {
+				e.Go("process", func(*Proc) {
+					for _, s := range steps {
+						switch s.do {
+						case 0:
+							e.After(Time(s.d), Call{event, uint64(i)})
+						case 1:
+							woken.WakeAll()
+						case 2:
+							woken.WaitFor("a friend", Time(s.d))
+						case 3:
+							e.AtInstantEnd(Call{event, uint64(i)})
+						case 4:
+							e.Fire(fire[s.who])
+						case 5:
+							e.Await("a friend, or time", func(done Call) { fire[i] = done; e.After(Time(s.d), done) })
+						default:
+							sleep(e, Time(s.d))
+						}
+						note("process", i)
+					}
+				})
+			}
+			if slice > 0 {
+				for at := Time(0); at < 100*slice; at += slice {
+					require.NoError(t, e.RunUntil(at))
+					note("slice", 0)
+				}
+			}
+			require.NoError(t, e.Run())
+			note("end", 0)
+			return log
+		}
+		asEvent := func(e *Engine, d Time) { e.Await("time", func(done Call) { e.After(d, done) }) }
+		assert.Equal(t, run(asEvent), run((*Engine).Sleep))
+	})
+}
+
+func TestSleepLeavesTheInstantOfWhoResumedTheSleeper(t *testing.T) {
+	e := New(1)
+	var resume Call
+	e.Go("sleeper", func(*Proc) {
+		e.Await("the handler", func(done Call) { resume = done })
+		e.Sleep(7)
+		assert.Equal(t, 12*Picosecond, e.Now())
+	})
+	e.After(5, Call{H: e.Register("handler", func(uint64) {
+		e.Fire(resume)
+		assert.Equal(t, 5*Picosecond, e.Now())
+	})})
+	require.NoError(t, e.Run())
+	assert.Equal(t, 12*Picosecond, e.Now())
+}
+
 func TestJoin(t *testing.T) {
 	e := New(1)
 	worker := e.Go("worker", func(*Proc) { e.Sleep(7) })

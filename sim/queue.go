@@ -157,6 +157,21 @@ func (q *queue) lowest() int {
 	return level
 }
 
+// next returns a time that the first event is not earlier than, Never when there is
+// none: on a higher wheel it is that of the slot.
+func (q *queue) next() Time {
+	level := q.lowest()
+	if level == wheelCount {
+		return Never
+	}
+	occupied := &q.near.occupied
+	if level > 0 {
+		occupied = &q.far[level-1].occupied
+	}
+	word := bits.TrailingZeros64(q.summary[level])
+	return q.start(level, word*64+bits.TrailingZeros64(occupied[word%len(occupied)]))
+}
+
 // vacate marks a slot of a wheel empty and returns the wheel's summary.
 func vacate(occupied *[slotCount / 64]uint64, summary uint64, digit int) uint64 {
 	word := digit / 64 % len(occupied)

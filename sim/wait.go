@@ -55,7 +55,7 @@ func (q *WaitQueue) wakeFirst() *Proc {
 	if p != nil {
 		q.remove(p)
 		p.woken = true
-		q.e.At(q.e.now, Call{q.e.procs.wake, p.key()})
+		q.e.At(q.e.now, Call{q.e.procs.next, p.key()})
 	}
 	return p
 }
