@@ -285,7 +285,17 @@ func (s *Scheduler) end(j *Job, err error) {
 		}
 	}
 	j.finish(err)
-	s.work.WakeAll()
+	s.look()
+}
+
+// look has the thread look for a job, if one is queued.
+func (s *Scheduler) look() {
+	for _, e := range s.entities {
+		if len(e.queue) > 0 {
+			s.work.WakeAll()
+			return
+		}
+	}
 }
 
 func (j *Job) finish(err error) {
