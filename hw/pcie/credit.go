@@ -11,10 +11,18 @@ type supply struct {
 	name    string
 	limit   int64 // 0: none
 	used    int64
+	late    sim.FIFO[giving] // part of used that is on its way back
 	waiting bool
+	awaited bool // there will be an event for the first of late
 	since   sim.Time
 	stalled int64 // picoseconds during which somebody was refused
 	peak    int64
+}
+
+// giving is n that are there again at an instant.
+type giving struct {
+	at sim.Time
+	n  int64
 }
 
 func newSupply(name string, l Limit) supply {
@@ -26,6 +34,7 @@ func newSupply(name string, l Limit) supply {
 
 // has reports whether n are free, and keeps the account of waiting.
 func (s *supply) has(now sim.Time, n int64) bool {
+	s.collect(now)
 	ok := s.limit == 0 || s.used+n <= s.limit
 	if ok == s.waiting {
 		if ok {
@@ -50,9 +59,35 @@ func (s *supply) give(n int64) {
 	}
 }
 
+// giveAt gives n back at an instant that is not before those of earlier calls.
+func (s *supply) giveAt(at sim.Time, n int64) { s.late.Push(giving{at, n}) }
+
+func (s *supply) collect(now sim.Time) {
+	for s.late.Len() > 0 && s.late.Front().at <= now {
+		s.give(s.late.Pop().n)
+	}
+}
+
+// await returns the instant at which more is there, when somebody waits for it and
+// no event has been asked for yet.
+func (s *supply) await(now sim.Time) (at sim.Time, ok bool) {
+	if s.waiting && !s.awaited {
+		s.collect(now)
+		s.awaited = s.late.Len() > 0
+		if s.awaited {
+			return s.late.Front().at, true
+		}
+	}
+	return 0, false
+}
+
 func (s *supply) idle() error {
-	if s.used != 0 {
-		return fmt.Errorf("pcie: %d %s are still out", s.used, s.name)
+	out := s.used
+	for i := range s.late.Len() {
+		out -= s.late.At(i).n
+	}
+	if out != 0 {
+		return fmt.Errorf("pcie: %d %s are still out", out, s.name)
 	}
 	return nil
 }

@@ -154,7 +154,11 @@ func (l *Link) sendWrite() bool {
 	t := l.transfers.at(i)
 	addr, n := t.next(l.writeSize)
 	tlps := pieces(addr, n, int64(l.c.MPS))
-	if l.inWire >= l.window || !l.posted.has(l.e.Now(), tlps) {
+	if l.inWire >= l.window {
+		return false
+	}
+	if !l.posted.has(l.e.Now(), tlps) {
+		l.awaitCredits(&l.posted, l.handlers.postedCredit)
 		return false
 	}
 	l.posted.take(tlps)
@@ -178,6 +182,7 @@ func (l *Link) sendRead(q *source) bool {
 	replies := pieces(addr, n, l.c.chunk())
 	now := l.e.Now()
 	if !l.tags.has(now, tlps) || !l.nonPosted.has(now, tlps) || !l.completions.has(now, replies) {
+		l.awaitCredits(&l.nonPosted, l.handlers.nonPostedCredit)
 		return false
 	}
 	l.tags.take(tlps)
@@ -233,12 +238,20 @@ func (l *Link) newSegment(i uint32, t *transfer, addr uint64, n, tlps int64) (ui
 func (l *Link) lost(s *segment) bool { return s.epoch != l.epoch }
 
 // giveBack returns credits to the sender, one way later when they are counted at all.
+// That is an event only when somebody waits for them.
 func (l *Link) giveBack(s *supply, n int64, h sim.Handler) {
 	if s.limit == 0 {
 		s.give(n)
 		return
 	}
-	l.e.After(l.c.Latency, sim.Call{H: h, Arg: uint64(n)})
+	s.giveAt(l.e.Now()+l.c.Latency, n)
+	l.awaitCredits(s, h)
+}
+
+func (l *Link) awaitCredits(s *supply, h sim.Handler) {
+	if at, ok := s.await(l.e.Now()); ok {
+		l.e.At(at, sim.Call{H: h})
+	}
 }
 
 // merge adds a segment's result to its transfer's.

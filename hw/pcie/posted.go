@@ -150,14 +150,12 @@ func (l *Link) leave(i uint32) {
 	l.transfers.give(i)
 }
 
-func (l *Link) onPostedCredit(n uint64) {
-	l.posted.give(int64(n))
-	l.pump()
-}
-
-func (l *Link) onNonPostedCredit(n uint64) {
-	l.nonPosted.give(int64(n))
-	l.pump()
+// onCredits follows credits of a class that somebody waited for.
+func (l *Link) onCredits(s *supply) func(uint64) {
+	return func(uint64) {
+		s.awaited = false
+		l.pump()
+	}
 }
 
 // bind registers the link's handlers.
@@ -169,8 +167,8 @@ func (l *Link) bind(name string) {
 		readArrived:     on("read arrives", l.onReadArrived),
 		readServed:      on("read served", l.onReadServed),
 		readBack:        on("completion arrives", l.onReadBack),
-		postedCredit:    on("posted credits", l.onPostedCredit),
-		nonPostedCredit: on("non-posted credits", l.onNonPostedCredit),
+		postedCredit:    on("posted credits", l.onCredits(&l.posted)),
+		nonPostedCredit: on("non-posted credits", l.onCredits(&l.nonPosted)),
 		issue:           on("host access", l.onIssue),
 		request:         on("host access arrives", l.onRequest),
 		answered:        on("function answers", l.onAnswered),
