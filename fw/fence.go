@@ -1,6 +1,8 @@
 package fw
 
 import (
+	"math"
+
 	"golang.org/x/sys/unix"
 
 	"github.com/presi-sim/presi/hw"
@@ -108,11 +110,26 @@ func (f *Fence) OnSignal(fn func()) {
 // Wait waits until an absolute time in ns; ETIME if it passes first.
 func (f *Fence) Wait(until int64) error {
 	for !f.done {
-		if f.wait == nil {
-			f.wait = f.kernel.NewWaitQueue()
-		}
-		if !f.wait.WaitUntil("a fence", until) && !f.done {
+		if !f.waiters().WaitUntil("a fence", until) && !f.done {
 			return unix.ETIME
+		}
+	}
+	return nil
+}
+
+func (f *Fence) waiters() hw.WaitQueue {
+	if f.wait == nil {
+		f.wait = f.kernel.NewWaitQueue()
+	}
+	return f.wait
+}
+
+// WaitFence waits, within an ioctl, for a fence that is sure to be signalled, also
+// when the device goes. A signal to the calling thread ends it: EINTR.
+func (f *File) WaitFence(x *Fence) error {
+	for !x.done {
+		if err := f.wait(x.waiters(), "a fence", math.MaxInt64, true); err != nil && !x.done {
+			return err
 		}
 	}
 	return nil

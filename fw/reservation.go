@@ -134,6 +134,20 @@ func (r *Reservation) Wait(u Usage, until int64) error {
 	}
 }
 
+// Await is Wait for as long as it takes, within an ioctl of a file: EINTR after a
+// signal to the calling thread.
+func (r *Reservation) Await(f *File, u Usage) error {
+	for {
+		x := r.pending(u)
+		if x == nil {
+			return nil
+		}
+		if err := f.WaitFence(x); err != nil {
+			return err
+		}
+	}
+}
+
 // Reservation returns the object's.
 func (o *Object) Reservation() *Reservation { return &o.reservation }
 

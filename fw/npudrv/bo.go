@@ -31,9 +31,9 @@ func roundUp(n, to uint64) uint64 { return (n + to - 1) &^ (to - 1) }
 // available is the device memory that nobody holds.
 func (d *Device) available() uint64 { return d.memory.Left() + d.scrub.left() }
 
-// newBO allocates the memory. It may wait for the device: the caller is in no
-// section.
-func (d *Device) newBO(owner, size uint64, flags uint32) (*fw.Object, error) {
+// newBO allocates the memory, in an ioctl of a file. It may wait for the device: the
+// caller is in no section.
+func (d *Device) newBO(f *fw.File, size uint64, flags uint32) (*fw.Object, error) {
 	place := flags & (abi.BODevice | abi.BOHost)
 	if flags&^uint32(abi.BOFlags) != 0 || place == 0 || place == abi.BODevice|abi.BOHost {
 		return nil, fmt.Errorf("BO_CREATE flags %#x: exactly one of DEVICE and HOST: %w", flags, unix.EINVAL)
@@ -41,8 +41,8 @@ func (d *Device) newBO(owner, size uint64, flags uint32) (*fw.Object, error) {
 	if size == 0 || size > maxBO {
 		return nil, fmt.Errorf("BO_CREATE of %d bytes: %w", size, unix.EINVAL)
 	}
-	b := &bo{d: d, flags: flags, size: roundUp(size, pageSize), owner: owner}
-	if err := b.allocate(); err != nil {
+	b := &bo{d: d, flags: flags, size: roundUp(size, pageSize), owner: f.ID}
+	if err := b.allocate(f); err != nil {
 		return nil, err
 	}
 	o := d.NewObject(int64(b.size), boFuncs{})
@@ -55,22 +55,26 @@ func (d *Device) newBO(owner, size uint64, flags uint32) (*fw.Object, error) {
 	return o, nil
 }
 
-func (b *bo) allocate() error {
-	if b.flags&abi.BODevice != 0 {
-		align := uint64(pageSize)
-		if b.size >= bigPage {
-			align = bigPage
-		}
-		if b.size >= hugePage {
-			align = hugePage
-		}
-		at, err := b.d.takeMemory(b.size, align, b.owner)
-		if err != nil {
-			return err
-		}
-		b.at = at
-		return nil
+func (b *bo) allocate(f *fw.File) error {
+	if b.flags&abi.BODevice == 0 {
+		return b.allocateHost()
 	}
+	align := uint64(pageSize)
+	if b.size >= bigPage {
+		align = bigPage
+	}
+	if b.size >= hugePage {
+		align = hugePage
+	}
+	at, err := b.d.takeMemory(f, b.size, align)
+	if err != nil {
+		return err
+	}
+	b.at = at
+	return nil
+}
+
+func (b *bo) allocateHost() error {
 	p, err := b.d.bus.AllocPages(int64(b.size))
 	if err != nil {
 		return fmt.Errorf("%w: %w", err, unix.ENOMEM)
@@ -87,10 +91,10 @@ func (b *bo) allocate() error {
 	return nil
 }
 
-// takeMemory returns device memory that is clean, or the client's own: what others have given back is
-// cleared, and what nobody uses is evicted, until it is found.
-func (d *Device) takeMemory(size, align, owner uint64) (uint64, error) {
-	if at, ok := d.scrub.reuse(size, align, owner); ok {
+// takeMemory returns device memory that is clean, or the file's own: what others have
+// given back is cleared, and other buffers are evicted, until it is found.
+func (d *Device) takeMemory(f *fw.File, size, align uint64) (uint64, error) {
+	if at, ok := d.scrub.reuse(size, align, f.ID); ok {
 		return at, nil
 	}
 	for {
@@ -103,7 +107,7 @@ func (d *Device) takeMemory(size, align, owner uint64) (uint64, error) {
 		case d.scrub.left() > 0:
 			err = d.scrub.run()
 		default:
-			err = d.evictOne()
+			err = d.makeRoom(f)
 		}
 		if err != nil {
 			return 0, fmt.Errorf("%d bytes of device memory (%d are free): %w", size, d.available(), err)

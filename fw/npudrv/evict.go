@@ -9,19 +9,38 @@ import (
 	"github.com/presi-sim/presi/hw/abi"
 )
 
+// errNoneIdle says that no buffer can be moved out of device memory now.
+var errNoneIdle = fmt.Errorf("jobs use all buffers that are there: %w", unix.ENOSPC)
+
+// makeRoom moves a buffer out of device memory. When jobs use all that are there it
+// waits instead, within an ioctl of a file, for those of the one to move first. The
+// caller is in no section.
+func (d *Device) makeRoom(f *fw.File) error {
+	err := d.evictOne()
+	if err != errNoneIdle {
+		return err
+	}
+	o := d.oldest(func(*fw.Object) bool { return true })
+	if o == nil {
+		return unix.ENOSPC
+	}
+	o.Get()
+	defer o.Put()
+	return o.Reservation().Await(f, fw.UsageBookkeep)
+}
+
 // evictOne moves the buffer in device memory that was used longest ago to host
 // memory, at the same addresses of every context. Buffers of jobs that have not
-// ended stay. ENOSPC: there is none to move. It waits for the device: the caller
-// is in no section.
+// ended stay. It waits for the device: the caller is in no section.
 //
 // The residency lock keeps everybody else away meanwhile: who submits, maps,
 // unmaps, closes a context or accesses a buffer through BAR2.
 func (d *Device) evictOne() error {
 	d.residency.Lock()
 	defer d.residency.Unlock()
-	o := d.victim()
+	o := d.oldest(func(o *fw.Object) bool { return o.Reservation().Idle(fw.UsageBookkeep) })
 	if o == nil {
-		return unix.ENOSPC
+		return errNoneIdle
 	}
 	o.Get()
 	defer o.Put()
@@ -62,14 +81,15 @@ func (d *Device) viewsOf(o *fw.Object) (out []place) {
 	return out
 }
 
-// victim returns the buffer to evict, nil if every one is in use.
-func (d *Device) victim() (best *fw.Object) {
+// oldest returns the buffer in device memory that was used longest ago of those that
+// will do, nil if none does.
+func (d *Device) oldest(will func(*fw.Object) bool) (best *fw.Object) {
 	for _, o := range d.objects {
 		b := o.Private.(*bo)
 		if b.pages != nil || best != nil && best.Private.(*bo).used <= b.used {
 			continue
 		}
-		if o.Reservation().Idle(fw.UsageBookkeep) {
+		if will(o) {
 			best = o
 		}
 	}
@@ -79,7 +99,7 @@ func (d *Device) victim() (best *fw.Object) {
 // moveOut takes the mappings away, copies, and makes them again.
 func (d *Device) moveOut(b *bo, places []place) error {
 	to := bo{d: d, flags: b.flags&^abi.BODevice | abi.BOHost, size: b.size, evicted: true}
-	if err := to.allocate(); err != nil {
+	if err := to.allocateHost(); err != nil {
 		return fmt.Errorf("host memory to evict to: %v: %w", err, unix.ENOSPC)
 	}
 	if !d.Enter() {

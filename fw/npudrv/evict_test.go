@@ -10,6 +10,7 @@ import (
 	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/fw/fwtest"
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
 )
@@ -104,4 +105,57 @@ func TestEvictionIsInTheReservation(t *testing.T) {
 		watch.Join()
 		assert.True(t, o.Reservation().Idle(fw.UsageBookkeep))
 	})
+}
+
+// When jobs use all that is in device memory, a new buffer waits for the end of one;
+// a signal ends the wait, and so does the device when it goes.
+func TestRoomIsAwaited(t *testing.T) {
+	const (
+		piece = 7 << 20
+		later = 20e6 // ns
+	)
+	small := fwtest.Config(func(c *configs.Config) { c.DRAM.Size = 16 * sim.MiB })
+	for _, c := range []struct {
+		name string
+		then func(d *fwtest.Device, flag *fwtest.Buffer, thread hw.Thread)
+		want error
+	}{
+		{"a job ends", func(_ *fwtest.Device, flag *fwtest.Buffer, _ hw.Thread) { flag.Write(0, []byte{1}) }, nil},
+		{"a job hangs", func(*fwtest.Device, *fwtest.Buffer, hw.Thread) {}, nil},
+		{"signal", func(d *fwtest.Device, _ *fwtest.Buffer, thread hw.Thread) { d.Class.Signal(thread) }, unix.EINTR},
+		{"unplug", func(d *fwtest.Device, _ *fwtest.Buffer, _ hw.Thread) { d.Remove() }, unix.ENODEV},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			d := fwtest.NewDevice(t, small)
+			d.Run(func() {
+				p, other := d.Open(), d.Open()
+				first, second := p.NewBuffer(piece, abi.BODevice), p.NewBuffer(piece, abi.BODevice)
+				first.Write(0, pattern(64, 1))
+				q := p.NewQueue(abi.EngineCompute, fw.PriorityNormal)
+				j := hang(p, 100e6)
+				flag := j.Buffers[0]
+				j.Buffers = append(j.Buffers, first, second)
+				p.Start(q, j)
+				x := &fixture{Program: other}
+				thread, began, ended := d.Bus.Self(), d.Bus.Now(), false
+				d.Go("later", func() {
+					d.Bus.Sleep(later)
+					assert.False(t, ended)
+					c.then(d, flag, thread)
+				})
+				err := x.create(piece, abi.BODevice)
+				ended = true
+				assert.GreaterOrEqual(t, d.Bus.Now()-began, int64(later))
+				if c.want != nil {
+					assert.ErrorIs(t, err, c.want)
+					return
+				}
+				require.NoError(t, err)
+				assert.Equal(t, pattern(64, 1), first.Read(0, 64))
+				info := abi.BOInfo{Handle: first.Handle}
+				fwtest.Must(p, abi.NrBOInfo, &info)
+				assert.Zero(t, info.Resident, "it has made room")
+			})
+		})
+	}
 }

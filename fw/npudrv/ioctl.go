@@ -98,7 +98,7 @@ func boCreate(f *fw.File, arg []byte) error {
 		return fmt.Errorf("BO_CREATE pad %#x: %w", a.Pad, unix.EINVAL)
 	}
 	c := f.Private.(*client)
-	o, err := c.d.newBO(f.ID, a.Size, a.Flags)
+	o, err := c.d.newBO(f, a.Size, a.Flags)
 	if err != nil {
 		return err
 	}
