@@ -57,15 +57,16 @@ func BenchmarkModels(b *testing.B) {
 		compare(b, "ns/access", n, func() error { return s.run(n) })
 	})
 	for _, c := range []struct {
-		name string
-		at   func(int) uint64
-	}{{"translation/hit", few}, {"translation/cold-walk", far}} {
+		name  string
+		pages int // of an access: each is a translation of its own
+		at    func(int) uint64
+	}{{"translation/hit", 1, few}, {"translation/hits-of-64KiB", 16, func(int) uint64 { return 0 }}, {"translation/cold-walk", 1, far}} {
 		b.Run(c.name, func(b *testing.B) {
 			e, port := deviceMMUPort(b, false)
 			r := inContext
-			r.Bytes = 64
+			r.Bytes = int64(c.pages-1)<<12 + 64
 			s := newStream(e, port, 1, r, c.at)
-			compare(b, "ns/access", n, func() error { return s.run(n) })
+			compare(b, "ns/translation", n, func() error { return s.run(n / c.pages) })
 		})
 	}
 }
