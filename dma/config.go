@@ -24,6 +24,6 @@ func (c *Config) Validate() (faults []error) {
 	check(c.Outstanding >= 1 && c.Outstanding <= 256, "dma.outstanding", c.Outstanding, "1 to 256")
 	check(c.Chunk >= 64 && c.Chunk <= 1<<20 && c.Chunk&(c.Chunk-1) == 0, "dma.chunk", c.Chunk,
 		"a power of two from 64B to 1MiB")
-	check(c.Startup >= 0, "dma.startup", c.Startup, "a duration of 0 or more")
+	check(c.Startup >= 0 && c.Startup <= sim.Second, "dma.startup", c.Startup, "0ps to 1s")
 	return faults
 }

@@ -224,6 +224,8 @@ func TestConfigIsValidated(t *testing.T) {
 	require.Len(t, bad.Validate(), 4)
 	good := config()
 	require.Empty(t, good.Validate())
+	good.Startup = sim.Never
+	require.ErrorContains(t, good.Validate()[0], "want 0ps to 1s")
 }
 
 func TestProgressCountsRequests(t *testing.T) {

@@ -70,6 +70,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	machine := *o.Machine
 	machine.Faults = nil // armed below, to be asked what became of them
 	r := newRun(o, NewSystem(&machine, pool, o.Seed, o.Trace != nil || o.TraceText != nil))
+	defer r.sys.Engine.Shutdown()
 	if err := r.arm(); err != nil {
 		return nil, err
 	}
@@ -89,7 +90,6 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if r.sys.Engine.Now() > 0 { // of a run that failed or was interrupted, too: what happened until then
 		err = errors.Join(err, r.writeTraces())
 	}
-	r.sys.Engine.Shutdown()
 	return report, err
 }
 

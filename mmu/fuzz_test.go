@@ -3,6 +3,7 @@ package mmu
 import (
 	"bufio"
 	"compress/gzip"
+	"context"
 	"io"
 	"os"
 	"strings"
@@ -29,6 +30,6 @@ func FuzzReplay(f *testing.F) {
 		file.Close()
 	}
 	f.Fuzz(func(_ *testing.T, text string) {
-		Replay(strings.NewReader(text), io.Discard, ReplayOptions{})
+		Replay(context.Background(), strings.NewReader(text), io.Discard, ReplayOptions{})
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"compress/flate"
 	"compress/gzip"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -31,8 +32,9 @@ type ReplayOptions struct {
 // Replay runs scenarios of the recorded form against the IOMMU: one JSON object
 // a line (gzip is recognised), with the memory, the operations and what an
 // executable model of the specification answered. It prints each mismatch and
-// each skipped scenario to out, and at the end "N passed, N failed".
-func Replay(r io.Reader, out io.Writer, opt ReplayOptions) (res ReplayResult, err error) {
+// each skipped scenario to out, and at the end "N passed, N failed". A context that
+// ends leaves the rest of the scenarios.
+func Replay(ctx context.Context, r io.Reader, out io.Writer, opt ReplayOptions) (res ReplayResult, err error) {
 	if opt.Config == (IOMMUConfig{}) {
 		opt.Config = DefaultIOMMUConfig()
 	}
@@ -51,6 +53,9 @@ func Replay(r io.Reader, out io.Writer, opt ReplayOptions) (res ReplayResult, er
 		text, rerr := br.ReadBytes('\n')
 		if rerr != nil && rerr != io.EOF {
 			return res, fmt.Errorf("%w: line %d: %w", ErrReplay, line, readError(rerr))
+		}
+		if ctx.Err() != nil {
+			return res, context.Cause(ctx)
 		}
 		if len(bytes.TrimSpace(text)) > 0 {
 			if err := replayLine(text, out, opt, &res); err != nil {

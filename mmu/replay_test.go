@@ -3,6 +3,8 @@ package mmu
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +15,13 @@ import (
 
 // TestReplay runs the recorded scenarios: those in validate/refs, and the full files
 // of the folder that PRESI_IOMMU_VECTORS names.
+func TestReplayIsInterrupted(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := Replay(ctx, strings.NewReader("{}\n"), io.Discard, ReplayOptions{})
+	require.ErrorIs(t, err, context.Canceled)
+}
+
 func TestReplay(t *testing.T) {
 	files, err := filepath.Glob("../validate/refs/iommu/0[1-8]_*.jsonl.gz")
 	require.NoError(t, err)
@@ -38,7 +47,7 @@ func replayFile(t *testing.T, name string, cfg IOMMUConfig) {
 	require.NoError(t, err)
 	defer f.Close()
 	var out bytes.Buffer
-	res, err := Replay(f, &out, ReplayOptions{Config: cfg})
+	res, err := Replay(t.Context(), f, &out, ReplayOptions{Config: cfg})
 	require.NoError(t, err)
 	t.Logf("%s: %d passed, %d failed", filepath.Base(name), res.Passed, res.Failed)
 	require.Positive(t, res.Passed)
@@ -52,12 +61,12 @@ func TestReplayReports(t *testing.T) {
 	bad := strings.Replace(strings.Replace(good, `"0x10"}}`, `"0x11"}}`, 1), `"a"`, `"b"`, 1)
 	skip := strings.Replace(good, `"x"`, `"msi_irq"`, 1)
 	var out bytes.Buffer
-	res, err := Replay(strings.NewReader(good+"\n"+bad+"\n\n"+skip), &out, ReplayOptions{Skip: []string{"msi_irq"}})
+	res, err := Replay(t.Context(), strings.NewReader(good+"\n"+bad+"\n\n"+skip), &out, ReplayOptions{Skip: []string{"msi_irq"}})
 	require.NoError(t, err)
 	require.Equal(t, ReplayResult{Passed: 1, Failed: 1, Skipped: 1}, res)
 	require.Equal(t, "b: op 0 (reg_read): val is 0x10, expected 0x11\na: skipped (msi_irq)\n1 passed, 1 failed\n", out.String())
 
-	_, err = Replay(strings.NewReader(good+"\n{\"mem\":[[\"zero\",1]]}"), &out, ReplayOptions{})
+	_, err = Replay(t.Context(), strings.NewReader(good+"\n{\"mem\":[[\"zero\",1]]}"), &out, ReplayOptions{})
 	require.ErrorIs(t, err, ErrReplay)
 	require.ErrorContains(t, err, "line 2")
 	for what, text := range map[string]string{
@@ -76,10 +85,10 @@ func TestReplayReports(t *testing.T) {
 		`["0x8"] has not 2 numbers`:          strings.Replace(good, `"tags"`, `"mem":[["0x8"]],"tags"`, 1),
 		`rw is "r" or "w"`:                   strings.Replace(good, `"reg_read"`, `"translate"`, 1),
 	} {
-		_, err = Replay(strings.NewReader(text), &out, ReplayOptions{})
+		_, err = Replay(t.Context(), strings.NewReader(text), &out, ReplayOptions{})
 		require.ErrorContains(t, err, what)
 	}
-	_, err = Replay(strings.NewReader("\x1f\x8bnot gzip"), &out, ReplayOptions{})
+	_, err = Replay(t.Context(), strings.NewReader("\x1f\x8bnot gzip"), &out, ReplayOptions{})
 	require.ErrorIs(t, err, ErrReplay)
 
 	var packed bytes.Buffer
@@ -87,7 +96,7 @@ func TestReplayReports(t *testing.T) {
 	_, err = w.Write([]byte(good + "\n" + good))
 	require.NoError(t, err)
 	require.NoError(t, w.Close())
-	_, err = Replay(bytes.NewReader(packed.Bytes()[:packed.Len()-12]), &out, ReplayOptions{})
+	_, err = Replay(t.Context(), bytes.NewReader(packed.Bytes()[:packed.Len()-12]), &out, ReplayOptions{})
 	require.ErrorContains(t, err, "the gzip file is cut off")
 }
 
@@ -105,7 +114,7 @@ func TestReplayFollowsInterrupts(t *testing.T) {
 {"op":"reg_write","off":76,"size":4,"val":"0x3"},
 {"op":"command","lo":"0x0","hi":"0x0","expect":{"cqcsr":"0x10403","ipsr":"0x3","fqn":1,"writes":[["0x5000",4,"0x77"]]}}]}`
 	var out bytes.Buffer
-	res, err := Replay(strings.NewReader(strings.ReplaceAll(text, "\n", "")), &out, ReplayOptions{Limit: 9})
+	res, err := Replay(t.Context(), strings.NewReader(strings.ReplaceAll(text, "\n", "")), &out, ReplayOptions{Limit: 9})
 	require.NoError(t, err)
 	require.Equal(t, ReplayResult{Passed: 1}, res, out.String())
 }

@@ -1,5 +1,7 @@
 package mmu
 
+import "math"
+
 // Replacement is how a TLB chooses its victim.
 type Replacement uint8
 
@@ -224,7 +226,11 @@ func (f *Filter) matches(e *Entry) bool {
 		return true
 	}
 	first, last := e.VPN<<e.Shift, e.VPN<<e.Shift+(1<<e.Shift-1)
-	return first <= f.Addr+(f.Bytes-1) && last >= f.Addr
+	end := f.Addr + (f.Bytes - 1)
+	if end < f.Addr { // beyond the last address
+		end = math.MaxUint64
+	}
+	return first <= end && last >= f.Addr
 }
 
 // Drop removes the entries that match and returns how many they were.

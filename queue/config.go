@@ -31,7 +31,7 @@ func (c *Config) Validate() (faults []error) {
 	check(c.Window >= 1 && c.Window <= maxWindow, "queue.window", c.Window, "1 to %d", maxWindow)
 	check(power(int64(c.Fetch)) && c.Fetch >= 128 && c.Fetch <= 64*sim.KiB,
 		"queue.fetch", c.Fetch, "a power of two from 128B to 64KiB")
-	check(c.PacketTime >= 0, "queue.packet_time", c.PacketTime, "a duration of 0 or more")
+	check(c.PacketTime >= 0 && c.PacketTime <= sim.Second, "queue.packet_time", c.PacketTime, "0ps to 1s")
 	return faults
 }
 

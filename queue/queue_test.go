@@ -2,6 +2,7 @@ package queue
 
 import (
 	"encoding/binary"
+	"errors"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -543,4 +544,6 @@ func TestResetAwaitsWhatIsOutstanding(t *testing.T) {
 func TestConfigIsValidated(t *testing.T) {
 	c := Config{Count: 0, Depth: 3, Prefetch: 0, Window: 0, Fetch: 100, PacketTime: -1}
 	require.Len(t, c.Validate(), 6)
+	long := Config{PacketTime: sim.Never}
+	require.ErrorContains(t, errors.Join(long.Validate()...), "want 0ps to 1s")
 }

@@ -163,14 +163,14 @@ func (e *Engine) step(limit Time) bool {
 	return true
 }
 
-// skip moves the clock to t when nothing happens up to then, and reports whether
+// skip moves the clock on by d when nothing happens until then, and reports whether
 // it did. It is for what the loop would do next, and only its last act: who runs
 // at this instant must not go on at it.
-func (e *Engine) skip(t Time) bool {
-	if t > e.until || t >= e.queue.next() || len(e.late) > 0 || e.halted || e.inbox.pending() {
+func (e *Engine) skip(d Time) bool {
+	if d < 0 || d > e.until-e.now || d >= e.queue.next()-e.now || len(e.late) > 0 || e.halted || e.inbox.pending() {
 		return false
 	}
-	e.now = t
+	e.now += d
 	e.events++
 	return true
 }

@@ -215,7 +215,7 @@ func (p *Proc) park(why string) bool {
 // at once.
 func (e *Engine) Sleep(d Time) {
 	p := e.procs.waiting("Sleep")
-	if p == e.procs.looped && d >= 0 && e.skip(e.now+d) {
+	if p == e.procs.looped && e.skip(d) {
 		return
 	}
 	e.After(d, Call{e.procs.next, p.key()})

@@ -15,7 +15,7 @@ func FuzzSpec(f *testing.F) {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {
-		s, err := parse("s.toml", []byte(text))
+		s, err := parse(t.Context(), "s.toml", []byte(text))
 		if err == nil {
 			found := &faults{spec: s}
 			for _, a := range s.axes(found) {

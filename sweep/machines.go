@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"runtime"
@@ -48,7 +49,7 @@ type sighting struct {
 // machines returns every combination, the last axis fastest. What is wrong with
 // a value in whatever combination is a mistake in the file; what is wrong with a
 // combination alone is that machine's.
-func (s *Spec) machines(f *faults, axes []Axis) []machine {
+func (s *Spec) machines(ctx context.Context, f *faults, axes []Axis) []machine {
 	fixed, paths := s.fixed(f)
 	g := &grid{spec: s, faults: f, axes: axes, fixed: fixed, origin: map[string]origin{}, total: 1}
 	for _, a := range axes {
@@ -65,7 +66,7 @@ func (s *Spec) machines(f *faults, axes []Axis) []machine {
 		}
 	}
 	out := make([]machine, g.total)
-	each(g.total, func(i int) { out[i] = g.machine(i) })
+	each(ctx, g.total, func(i int) { out[i] = g.machine(i) })
 	for i := range out {
 		if out[i].err != nil {
 			g.saw(out[i].err)
@@ -75,18 +76,28 @@ func (s *Spec) machines(f *faults, axes []Axis) []machine {
 	return out
 }
 
-// each calls fn for 0 to n − 1, on all processors.
-func each(n int, fn func(i int)) {
+// each calls fn for 0 to n − 1, on all processors, until the context ends. A panic of
+// one is the caller's.
+func each(ctx context.Context, n int, fn func(i int)) {
 	var next atomic.Int64
 	var workers sync.WaitGroup
+	var failed atomic.Pointer[any]
 	for range min(n, runtime.GOMAXPROCS(0)) {
 		workers.Go(func() {
-			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+			defer func() {
+				if v := recover(); v != nil {
+					failed.Store(&v)
+				}
+			}()
+			for i := next.Add(1) - 1; i < int64(n) && ctx.Err() == nil && failed.Load() == nil; i = next.Add(1) - 1 {
 				fn(int(i))
 			}
 		})
 	}
 	workers.Wait()
+	if v := failed.Load(); v != nil {
+		panic(*v)
+	}
 }
 
 // machine resolves combination number i.

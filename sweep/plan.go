@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -12,7 +13,7 @@ import (
 // Plan is every point of a sweep: machines × workloads × types × batches.
 type Plan struct {
 	Spec    *Spec
-	Version string // of the simulator: its results are not mixed with another's
+	Version string // of the simulator, which its results depend on: they are not mixed with another's
 	Axes    []Axis
 	Points  []Point
 }
@@ -35,8 +36,8 @@ const maxPoints = 100_000
 // Plan makes the points, workloads outermost and the last axis fastest. The
 // error is configs.Faults with everything that is wrong in the file. A mistake
 // that only some combination of values has is no error of the file: those points
-// are planned and fail.
-func (s *Spec) Plan(version string) (*Plan, error) {
+// are planned and fail. A context that ends meanwhile is an error of its own.
+func (s *Spec) Plan(ctx context.Context, version string) (*Plan, error) {
 	f := &faults{spec: s}
 	p := &Plan{Spec: s, Version: version, Axes: s.axes(f)}
 	loads := s.loads(f)
@@ -48,7 +49,10 @@ func (s *Spec) Plan(version string) (*Plan, error) {
 		f.add("axes", "axes", "", fmt.Sprintf("the grid has too many points; want at most %d", maxPoints))
 		return nil, f.err()
 	}
-	machines := s.machines(f, p.Axes)
+	machines := s.machines(ctx, f, p.Axes)
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
 	if err := f.err(); err != nil {
 		return nil, err
 	}

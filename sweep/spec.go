@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -33,12 +34,12 @@ type Spec struct {
 
 // Load reads a sweep file. The error is configs.Faults with everything that is
 // wrong in it; what is wrong with its machines and workloads, Plan says.
-func Load(file string) (*Spec, error) {
+func Load(ctx context.Context, file string) (*Spec, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, configs.Faults{{File: file, Msg: "cannot read it: " + cause(err).Error()}}
 	}
-	return parse(file, text)
+	return parse(ctx, file, text)
 }
 
 // cause leaves out what a message says already, the file's name.
@@ -50,7 +51,7 @@ func cause(err error) error {
 	return err
 }
 
-func parse(file string, text []byte) (*Spec, error) {
+func parse(ctx context.Context, file string, text []byte) (*Spec, error) {
 	s := &Spec{Seed: 1, file: file, text: text}
 	bad := quoteKeys(configs.LoadAll(s, []configs.Source{{Name: file, Text: text}}, nil, true))
 	var tree map[string]any
@@ -65,14 +66,14 @@ func parse(file string, text []byte) (*Spec, error) {
 		}
 	}
 	if bad != nil {
-		return nil, s.andElse(bad)
+		return nil, s.andElse(ctx, bad)
 	}
 	return s, nil
 }
 
 // andElse adds to what is wrong with a file's keys what is wrong with the values
 // that could be read.
-func (s *Spec) andElse(bad error) error {
+func (s *Spec) andElse(ctx context.Context, bad error) error {
 	var list, more configs.Faults
 	if !errors.As(bad, &list) {
 		return bad
@@ -82,7 +83,7 @@ func (s *Spec) andElse(bad error) error {
 		known[f.Line] = true
 	}
 	f := &faults{spec: s, list: slices.Clone(list)}
-	if _, err := s.Plan(""); errors.As(err, &more) {
+	if _, err := s.Plan(ctx, ""); errors.As(err, &more) {
 		for _, fault := range more {
 			if !known[fault.Line] || fault.File != s.file {
 				f.list = append(f.list, fault)

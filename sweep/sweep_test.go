@@ -25,9 +25,9 @@ workloads = ["gemm:32x32x32", "softmax:16x16"]
 
 func plan(t *testing.T, text string) *Plan {
 	t.Helper()
-	s, err := parse("s.toml", []byte(text))
+	s, err := parse(t.Context(), "s.toml", []byte(text))
 	require.NoError(t, err)
-	p, err := s.Plan("test")
+	p, err := s.Plan(t.Context(), "test")
 	require.NoError(t, err)
 	return p
 }
@@ -102,9 +102,9 @@ func TestKeyIsOfAllThatDecides(t *testing.T) {
 		assert.Empty(t, seen[key], "%s does not change the key", name)
 		seen[key] = name
 	}
-	s, err := parse("s.toml", []byte(small))
+	s, err := parse(t.Context(), "s.toml", []byte(small))
 	require.NoError(t, err)
-	newer, err := s.Plan("newer")
+	newer, err := s.Plan(t.Context(), "newer")
 	require.NoError(t, err)
 	assert.NotEqual(t, base.Points[0].Key, newer.Points[0].Key, "results of two versions must not mix")
 }
@@ -128,9 +128,9 @@ ops = [{ name = "a", op = "relu", in = "x" }]
 	write("n.toml", network)
 	file := write("s.toml", "base = \"m.toml\"\nworkloads = [\"n.toml\"]\n")
 	keyOf := func() string {
-		s, err := Load(file)
+		s, err := Load(t.Context(), file)
 		require.NoError(t, err)
-		p, err := s.Plan("test")
+		p, err := s.Plan(t.Context(), "test")
 		require.NoError(t, err)
 		require.Len(t, p.Points, 1)
 		assert.Equal(t, 1, p.Points[0].Machine.Core.Count)
@@ -139,6 +139,32 @@ ops = [{ name = "a", op = "relu", in = "x" }]
 	before := keyOf()
 	write("n.toml", strings.Replace(network, "[4, 8]", "[4, 9]", 1))
 	assert.NotEqual(t, before, keyOf(), "the network has changed, its points have, too")
+}
+
+// A topology of SCALE-Sim is a file like any other.
+func TestTopologiesBesideTheSweep(t *testing.T) {
+	dir := t.TempDir()
+	keyOf := func(filters string) string {
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "t.csv"),
+			[]byte("Layer name, IFMAP Height, IFMAP Width, Filter Height, Filter Width, Channels, Num Filter, Strides,\nconv, 8, 8, 3, 3, 4, "+filters+", 1,\n"), 0o666))
+		file := filepath.Join(dir, "s.toml")
+		require.NoError(t, os.WriteFile(file, []byte("base = \"tiny\"\nworkloads = [\"t.csv\"]\n"), 0o666))
+		s, err := Load(t.Context(), file)
+		require.NoError(t, err)
+		p, err := s.Plan(t.Context(), "test")
+		require.NoError(t, err)
+		return p.Points[0].Key
+	}
+	assert.NotEqual(t, keyOf("8"), keyOf("16"))
+}
+
+func TestPlanIsInterrupted(t *testing.T) {
+	s, err := parse(t.Context(), "s.toml", []byte(small))
+	require.NoError(t, err)
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err = s.Plan(ctx, "test")
+	assert.ErrorIs(t, err, context.Canceled)
 }
 
 func TestWorkloadsHaveTheirOwnBatch(t *testing.T) {
@@ -154,10 +180,10 @@ func TestWorkloadsHaveTheirOwnBatch(t *testing.T) {
 }
 
 func TestExampleSweep(t *testing.T) {
-	s, err := Load("testdata/arrays.toml")
+	s, err := Load(t.Context(), "testdata/arrays.toml")
 	require.NoError(t, err)
 	assert.Equal(t, "arrays", s.Name())
-	p, err := s.Plan("test")
+	p, err := s.Plan(t.Context(), "test")
 	require.NoError(t, err)
 	assert.Len(t, p.Points, 2*2*3*3)
 }
@@ -223,9 +249,9 @@ func TestFaults(t *testing.T) {
 		{"too many", axes(`"core.count,core.outstanding" = [` + numbers(400) + "]\n\"dram.channels\" = [" + numbers(400) + "]"), []string{"s.toml:3: axes: the grid has too many points"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, err := parse("s.toml", []byte(c.text))
+			s, err := parse(t.Context(), "s.toml", []byte(c.text))
 			if err == nil {
-				_, err = s.Plan("test")
+				_, err = s.Plan(t.Context(), "test")
 			}
 			var got configs.Faults
 			require.ErrorAs(t, err, &got)
@@ -254,6 +280,6 @@ func TestLargestBatch(t *testing.T) {
 }
 
 func TestFilesThatCannotBeRead(t *testing.T) {
-	_, err := Load("testdata/none.toml")
+	_, err := Load(t.Context(), "testdata/none.toml")
 	assert.EqualError(t, err, "testdata/none.toml: cannot read it: no such file or directory")
 }

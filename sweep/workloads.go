@@ -101,7 +101,7 @@ func (f *faults) workload(path, name, file string, err error) {
 // (perhaps with variables behind a comma), its text.
 func (s *Spec) network(name string) (path string, text []byte) {
 	file, vars, _ := strings.Cut(name, ",")
-	if !strings.HasSuffix(file, ".toml") {
+	if !workload.IsFile(file) {
 		return name, nil
 	}
 	path = s.beside(file)

@@ -29,7 +29,7 @@ func iommuTables(ctx context.Context, o *Options) ([]Table, error) {
 		}
 		defer file.Close()
 		var out bytes.Buffer
-		res, err := mmu.Replay(file, &out, mmu.ReplayOptions{})
+		res, err := mmu.Replay(ctx, file, &out, mmu.ReplayOptions{})
 		first, _, _ := bytes.Cut(out.Bytes(), []byte{':'})
 		if err != nil {
 			err = fmt.Errorf("%s: %w", name, err)

@@ -93,11 +93,17 @@ func zeroed(name, base string, opts Options, vars map[string]int, err error) err
 // tensors.
 func Parse(shorthand string) (*Graph, error) { return parse(shorthand, Options{Batch: 1}) }
 
+// IsFile reports whether a workload's name, without its variables, is that of a file
+// that Load reads.
+func IsFile(name string) bool { return strings.HasSuffix(name, ".toml") || isTopology(name) }
+
+func isTopology(name string) bool { return strings.HasSuffix(name, ".csv") }
+
 func loadFile(name string, opts Options, vars map[string]int) (*Graph, error) {
-	if strings.HasSuffix(name, ".csv") {
+	if isTopology(name) {
 		return loadTopology(name, opts, vars)
 	}
-	if strings.HasSuffix(name, ".toml") {
+	if IsFile(name) {
 		text, err := os.ReadFile(name)
 		if err != nil {
 			return nil, fmt.Errorf("workload %s: %w", name, err)

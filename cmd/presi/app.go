@@ -2,11 +2,15 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 )
@@ -108,6 +112,28 @@ func (a *app) command(c *cobra.Command, run func(c *cobra.Command, args []string
 	c.RunE = run
 	c.DisableFlagsInUseLine = true
 	return c
+}
+
+// build is the version, and of a program that no version stands for what it is made of.
+func build() string {
+	v := version()
+	if v != "(devel)" && !strings.HasSuffix(v, "+dirty") {
+		return v
+	}
+	path, err := os.Executable()
+	if err != nil {
+		return v
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return v
+	}
+	defer f.Close()
+	h := sha256.New()
+	if _, err := io.Copy(h, f); err != nil {
+		return v
+	}
+	return v + " " + hex.EncodeToString(h.Sum(nil)[:8])
 }
 
 // version is what the build says of itself.

@@ -52,7 +52,7 @@ against the buffer's size: what an IOTLB of some entries does to a device.`,
 		if f.curve {
 			return a.iommuCurve(c.Context(), f)
 		}
-		return a.iommuReplay(f)
+		return a.iommuReplay(c.Context(), f)
 	})
 	f.machine.add(c)
 	c.Flags().StringVar(&f.replay, "replay", "", "replay the scenarios of `FILE`.jsonl, or .jsonl.gz")
@@ -62,16 +62,19 @@ against the buffer's size: what an IOTLB of some entries does to a device.`,
 	return c
 }
 
-func (a *app) iommuReplay(f *iommuFlags) error {
+func (a *app) iommuReplay(ctx context.Context, f *iommuFlags) error {
 	file, err := os.Open(f.replay)
 	if err != nil {
 		return input(err)
 	}
 	defer file.Close()
 	skipped := map[string]int{}
-	res, err := mmu.Replay(file, a.out, mmu.ReplayOptions{Skip: f.skip, Skipped: skipped, Limit: math.MaxInt})
+	res, err := mmu.Replay(ctx, file, a.out, mmu.ReplayOptions{Skip: f.skip, Skipped: skipped, Limit: math.MaxInt})
 	idle := slices.IndexFunc(f.skip, func(tag string) bool { return skipped[tag] == 0 })
 	switch {
+	case ctx.Err() != nil:
+		fmt.Fprintf(a.out, "%d passed, %d failed\n", res.Passed, res.Failed)
+		return errInterrupted
 	case errors.Is(err, mmu.ErrReplay):
 		return input(fmt.Errorf("%s: %w", f.replay, err))
 	case err != nil:

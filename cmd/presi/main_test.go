@@ -176,6 +176,11 @@ func TestListsHaveALineForEach(t *testing.T) {
 	assert.Equal(t, len(workload.List())+1, strings.Count(networks.out, "\n"))
 }
 
+// Two builds that no version tells apart do not share results of sweeps.
+func TestBuildNamesTheProgram(t *testing.T) {
+	assert.Regexp(t, "^"+regexp.QuoteMeta(version())+" [0-9a-f]{16}$", build())
+}
+
 func TestVersion(t *testing.T) {
 	got := in(t, "--version")
 	assert.Equal(t, call{"presi version " + version() + "\n", "", 0}, got)

@@ -55,7 +55,10 @@ Points are timing-only; with functional = true values are computed, too.`,
 }
 
 func (a *app) sweep(ctx context.Context, file string, f *sweepFlags) error {
-	plan, err := planOf(file)
+	plan, err := planOf(ctx, file)
+	if ctx.Err() != nil {
+		return errGoesOn
+	}
 	if err := input(append(a.mistakes, err)...); err != nil {
 		return err
 	}
@@ -78,17 +81,20 @@ func (a *app) sweep(ctx context.Context, file string, f *sweepFlags) error {
 	}
 	switch {
 	case out.Interrupted:
-		return fmt.Errorf("%w; the same command goes on from here", errInterrupted)
+		return errGoesOn
 	case out.Failed > 0:
 		return fmt.Errorf("%w: %d of %d, listed above", errPoints, out.Failed, len(plan.Points))
 	}
 	return nil
 }
 
-func planOf(file string) (*sweep.Plan, error) {
-	spec, err := sweep.Load(file)
+// errGoesOn ends an interrupted sweep.
+var errGoesOn = fmt.Errorf("%w; the same command goes on from here", errInterrupted)
+
+func planOf(ctx context.Context, file string) (*sweep.Plan, error) {
+	spec, err := sweep.Load(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	return spec.Plan(version())
+	return spec.Plan(ctx, build())
 }

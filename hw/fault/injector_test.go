@@ -152,7 +152,7 @@ func TestValidation(t *testing.T) {
 		{Kind: "irq-lost"},
 		{Kind: "irq-lst"},
 		{Kind: "irq-lost", From: 1, Times: -2, Probability: 2, Duration: 1, Value: 1},
-		{Kind: "boot-hang", Target: On(0), Count: -1, Interval: -1, At: -1, Space: -1, Duration: -1},
+		{Kind: "boot-hang", Target: On(0), Count: -1, Interval: -1, At: -1, Space: -1, Duration: sim.Never},
 		{Kind: "parity", From: 5, To: 4, Count: 1, Space: 1},
 	})
 	var keys []string

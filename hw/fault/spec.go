@@ -78,6 +78,9 @@ func Validate(specs []Spec) (faults []error) {
 	return faults
 }
 
+// latest bounds times: far beyond any run, and sums of them are times, too.
+const latest = 1000 * sim.Second
+
 // Validate returns every mistake of one fault, with keys "kind".
 func (s *Spec) Validate() []error { return s.validate("") }
 
@@ -96,14 +99,14 @@ func (s *Spec) validate(at string) (faults []error) {
 	check(s.Target == Any || s.Target > 0 && r.Target != "", "target", s.Target, "none: %s has no target", s.Kind)
 	check(s.From == 0 && s.To == 0 || r.Address != "", "from", s.From, "none: %s has no address", s.Kind)
 	check(s.To == 0 || s.To >= s.From, "to", s.To, "0 or at least from, %d", s.From)
-	check(s.At >= 0, "at", s.At, "a time of 0 or more")
+	check(s.At >= 0 && s.At <= latest, "at", s.At, "0ps to %v", latest)
 	check(s.Count >= 0, "count", s.Count, "0 or more")
 	check(s.Space >= 0, "space", s.Space, "0 or more")
 	check(s.Count <= 0 || s.Space <= 0, "space", s.Space, "either count or space, not both")
 	check(s.Interval >= 0, "interval", s.Interval, "0 or more")
 	check(s.Probability >= 0 && s.Probability <= 1, "probability", s.Probability, "a share from 0 to 1")
 	check(s.Times >= Unlimited, "times", s.Times, "-1 (without end) or more")
-	check(s.Duration >= 0, "duration", s.Duration, "a duration of 0 or more")
+	check(s.Duration >= 0 && s.Duration <= latest, "duration", s.Duration, "0ps to %v", latest)
 	check(s.Duration == 0 || r.Span != Moment, "duration", s.Duration, "none: %s has no duration", s.Kind)
 	check(s.Value == 0 || r.Value != "", "value", s.Value, "none: %s has no value", s.Kind)
 	return faults

@@ -22,7 +22,13 @@ func newKernel(e *sim.Engine, costs *Config) kernel {
 
 func (k kernel) Now() int64 { return k.engine.Now().Nanoseconds() }
 
-func (k kernel) Sleep(ns int64) { k.engine.Sleep(sim.Time(ns) * sim.Nanosecond) }
+func (k kernel) Sleep(ns int64) { k.engine.Sleep(fromNow(k.engine, ns)) }
+
+// fromNow is ns on from now, or as far as time goes.
+func fromNow(e *sim.Engine, ns int64) sim.Time {
+	most := (sim.Never - 1 - e.Now()) / sim.Nanosecond
+	return min(sim.Time(ns), most) * sim.Nanosecond
+}
 
 func (k kernel) Charge(c hw.Cost) {
 	if d := k.costs.cost(c); d > 0 {
@@ -65,7 +71,7 @@ func (w waitQueue) WaitUntil(why string, ns int64) bool {
 
 // Timer implements hw.Kernel.
 func (k kernel) Timer(name string, ns int64, fn func()) (stop func() bool) {
-	return k.timers.start(name, sim.Time(ns)*sim.Nanosecond, fn)
+	return k.timers.start(name, fromNow(k.engine, ns), fn)
 }
 
 // NewTimer implements hw.Kernel.
@@ -79,7 +85,7 @@ type kernelTimer struct {
 	t *sim.Timer
 }
 
-func (t kernelTimer) Start(ns int64) { t.t.Set(t.e.Now()+sim.Time(ns)*sim.Nanosecond, 0) }
+func (t kernelTimer) Start(ns int64) { t.t.Set(t.e.Now()+fromNow(t.e, ns), 0) }
 func (t kernelTimer) Stop() bool     { return t.t.Stop() }
 
 // timers are kernel timers: an event each, and a thread when it comes.

@@ -111,6 +111,10 @@ func (c *Config) Validate() []error {
 			faults = append(faults, hw.BadConfig(k.key, k.found, "%s", k.want))
 		}
 	}
+	if c.CompletionTimeout <= 2*c.Latency && faults == nil {
+		faults = append(faults, &hw.ConfigFault{Key: "pcie.completion_timeout", Found: c.CompletionTimeout, With: []string{"pcie.latency"},
+			Want: fmt.Sprintf("more than %v, twice pcie.latency: before that no completion can come", 2*c.Latency)})
+	}
 	if len(faults) == 0 && c.CompletionCredits != Unlimited && int64(c.CompletionCredits) < c.oneRead() {
 		faults = append(faults, hw.BadConfig("pcie.completion_credits", c.CompletionCredits,
 			"at least %d, the completions of one read of pcie.mrrs", c.oneRead()))

@@ -34,7 +34,9 @@ func newSupply(name string, l Limit) supply {
 
 // has reports whether n are free, and keeps the account of waiting.
 func (s *supply) has(now sim.Time, n int64) bool {
-	s.collect(now)
+	for s.late.Len() > 0 && s.late.Front().at <= now {
+		s.give(s.late.Pop().n)
+	}
 	ok := s.limit == 0 || s.used+n <= s.limit
 	if ok == s.waiting {
 		if ok {
@@ -62,23 +64,14 @@ func (s *supply) give(n int64) {
 // giveAt gives n back at an instant that is not before those of earlier calls.
 func (s *supply) giveAt(at sim.Time, n int64) { s.late.Push(giving{at, n}) }
 
-func (s *supply) collect(now sim.Time) {
-	for s.late.Len() > 0 && s.late.Front().at <= now {
-		s.give(s.late.Pop().n)
-	}
-}
-
-// await returns the instant at which more is there, when somebody waits for it and
-// no event has been asked for yet.
+// await returns the instant, now or later, at which more is there, when somebody waits
+// for it and no event has been asked for yet.
 func (s *supply) await(now sim.Time) (at sim.Time, ok bool) {
-	if s.waiting && !s.awaited {
-		s.collect(now)
-		s.awaited = s.late.Len() > 0
-		if s.awaited {
-			return s.late.Front().at, true
-		}
+	if !s.waiting || s.awaited || s.late.Len() == 0 {
+		return 0, false
 	}
-	return 0, false
+	s.awaited = true
+	return max(now, s.late.Front().at), true
 }
 
 func (s *supply) idle() error {

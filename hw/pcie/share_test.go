@@ -1,6 +1,7 @@
 package pcie
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -173,6 +174,36 @@ func TestCompletionAndReadCredits(t *testing.T) {
 	}
 }
 
+// Credits that are back at once are as good as those that are back a picosecond later:
+// whoever waits for them goes on.
+func TestCreditsWithoutLatency(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := DefaultConfig()
+		limits := rapid.SampledFrom([]Limit{1, 2, 3, 5, Unlimited})
+		c.PostedCredits, c.NonPostedCredits = limits.Draw(t, "posted"), limits.Draw(t, "non-posted")
+		op := rapid.SampledFrom([]hw.Op{hw.Read, hw.Write}).Draw(t, "op")
+		sizes := rapid.SliceOfN(rapid.Int64Range(1, 10_000), 1, 20).Draw(t, "sizes")
+		serve := rapid.SampledFrom([]sim.Time{1, 300, 1_000_000}).Draw(t, "host")
+		ends := func(latency sim.Time) (out []sim.Time) {
+			c.Latency = latency
+			b := newBench(c, 1<<20)
+			b.host.delay = func(*hw.Request) sim.Time { return serve }
+			for i, n := range sizes {
+				b.link.Submit(b.request(uint64(i), op, 0, uint64(i)<<14, n, nil))
+			}
+			b.run(t)
+			for i := range sizes {
+				out = append(out, b.ends[uint64(i)])
+			}
+			return out
+		}
+		later := ends(1)
+		for i, end := range ends(0) {
+			assert.InDelta(t, int64(later[i]), int64(end), 4e4, "request %d", i) // 200,000 bytes in the smallest requests are 1,600 round trips
+		}
+	})
+}
+
 // Cards that were measured lie within a tenth of the model; what MPS and MRRS
 // their hosts had is not published.
 func TestPublishedCards(t *testing.T) {
@@ -246,6 +277,11 @@ func TestValidate(t *testing.T) {
 	c = DefaultConfig()
 	c.CompletionCredits = 1
 	require.Len(t, c.Validate(), 1, "one read of 512 bytes is two completions of 256")
+	c = DefaultConfig()
+	c.Latency, c.CompletionTimeout = 30*sim.Microsecond, 60*sim.Microsecond
+	require.ErrorContains(t, errors.Join(c.Validate()...), `pcie.completion_timeout = 60us: want more than 60us`)
+	c.CompletionTimeout++
+	require.Empty(t, c.Validate())
 }
 
 func TestLimitText(t *testing.T) {

@@ -147,6 +147,23 @@ func TestOrderOnManyWorkers(t *testing.T) {
 	require.NotEqual(t, one[0], one[1])
 }
 
+func TestOrderedPanicsInTheCaller(t *testing.T) {
+	seen := 0
+	defer func() {
+		p, ok := recover().(*Panic)
+		require.True(t, ok)
+		require.Equal(t, "row 5", p.Value)
+		require.Contains(t, p.Error(), "TestOrderedPanicsInTheCaller")
+		require.Equal(t, 5, seen, "what came before has had its turn")
+	}()
+	_ = Ordered(t.Context(), 9, 3, func(i int) int {
+		if i >= 5 {
+			panic(fmt.Sprint("row ", i))
+		}
+		return i
+	}, func(int, int) error { seen++; return nil })
+}
+
 func TestOrderedStops(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	seen := 0

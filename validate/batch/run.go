@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"runtime"
+	"runtime/debug"
 	"strconv"
 )
 
@@ -114,16 +116,17 @@ func (k *Kind) row(ctx context.Context, r *Row) any {
 
 // Ordered calls work for 0 to n−1 on several goroutines and gives what it
 // returns to each in order, on the caller's goroutine, as soon as its turn has
-// come. It ends with the context's error, or with the first of each.
+// come. It ends with the context's error, or with the first of each. What panics in
+// work panics in its turn in the caller, with a *Panic.
 func Ordered[T any](ctx context.Context, n, workers int, work func(int) T, each func(int, T) error) error {
 	if workers <= 0 {
 		workers = runtime.GOMAXPROCS(0)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	results := make([]chan T, n)
+	results := make([]chan outcome[T], n)
 	for i := range results {
-		results[i] = make(chan T, 1)
+		results[i] = make(chan outcome[T], 1)
 	}
 	next := make(chan int)
 	go func() {
@@ -139,14 +142,17 @@ func Ordered[T any](ctx context.Context, n, workers int, work func(int) T, each 
 	for range min(workers, n) {
 		go func() {
 			for i := range next {
-				results[i] <- work(i)
+				results[i] <- attempt(work, i)
 			}
 		}()
 	}
 	for i := range results {
 		select {
-		case v := <-results[i]:
-			if err := each(i, v); err != nil {
+		case o := <-results[i]:
+			if o.panicked != nil {
+				panic(o.panicked)
+			}
+			if err := each(i, o.value); err != nil {
 				return err
 			}
 		case <-ctx.Done():
@@ -154,4 +160,28 @@ func Ordered[T any](ctx context.Context, n, workers int, work func(int) T, each 
 		}
 	}
 	return nil
+}
+
+// outcome is what work returned, or how it panicked.
+type outcome[T any] struct {
+	value    T
+	panicked *Panic
+}
+
+// Panic is a panic of another goroutine, with its stack.
+type Panic struct {
+	Value any
+	Stack []byte
+}
+
+func (p *Panic) Error() string { return fmt.Sprintf("%v\n\n%s", p.Value, p.Stack) }
+
+func attempt[T any](work func(int) T, i int) (o outcome[T]) {
+	defer func() {
+		if v := recover(); v != nil {
+			o.panicked = &Panic{v, debug.Stack()}
+		}
+	}()
+	o.value = work(i)
+	return o
 }
