@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/presi-sim/presi/configs/lines"
 )
 
 // place is where a value came from.
@@ -44,7 +46,7 @@ func (d *decoder) table(rv reflect.Value, tree map[string]any, path string) {
 	d.from[path] = d.at(path)
 	fields := fieldsOf(rv.Type())
 	for _, name := range sortedKeys(tree) {
-		at := join(path, name)
+		at := lines.Join(path, name)
 		i := slices.IndexFunc(fields, func(f field) bool { return f.name == name })
 		if i < 0 {
 			msg, meant := unknown(d.root, rv.Type(), path, name)
@@ -200,7 +202,7 @@ func (d *decoder) list(rv reflect.Value, v any, path string) {
 		return
 	}
 	for i, v := range values {
-		d.value(fresh.Index(i), v, element(path, i))
+		d.value(fresh.Index(i), v, lines.Element(path, i))
 	}
 	d.put(rv, fresh, path)
 }
@@ -218,7 +220,7 @@ func (d *decoder) mapping(rv reflect.Value, v any, path string) {
 	}
 	for _, name := range sortedKeys(tree) {
 		value := reflect.New(rv.Type().Elem()).Elem()
-		d.value(value, tree[name], join(path, name))
+		d.value(value, tree[name], lines.Join(path, name))
 		fresh.SetMapIndex(reflect.ValueOf(name).Convert(rv.Type().Key()), value)
 	}
 	d.put(rv, fresh, path)

@@ -11,6 +11,7 @@ import (
 
 	"github.com/BurntSushi/toml"
 
+	"github.com/presi-sim/presi/configs/lines"
 	"github.com/presi-sim/presi/hw"
 )
 
@@ -77,8 +78,8 @@ func (d *decoder) source(rv reflect.Value, s Source, rank int) bool {
 		d.faults = append(d.faults, notTOML(s, rank, err))
 		return false
 	}
-	lines := indexLines(string(s.Text))
-	d.at = func(path string) place { return place{file: s.Name, line: lines[path], rank: rank} }
+	at := lines.Of(string(s.Text))
+	d.at = func(path string) place { return place{file: s.Name, line: at[path], rank: rank} }
 	d.table(rv, tree, "")
 	return true
 }
@@ -131,7 +132,7 @@ func (d *decoder) complete(rv reflect.Value, sources []Source) {
 // missing reports the keys that nobody gave; of a table without any, the table.
 func (d *decoder) missing(rv reflect.Value, path string, sources []Source) {
 	for _, f := range fieldsOf(rv.Type()) {
-		at, v := join(path, f.name), rv.FieldByIndex(f.index)
+		at, v := lines.Join(path, f.name), rv.FieldByIndex(f.index)
 		_, given := d.from[at]
 		switch {
 		case d.spoilt[at] || !given && (f.optional || f.typ.Kind() == reflect.Map):
@@ -147,7 +148,7 @@ func (d *decoder) missing(rv reflect.Value, path string, sources []Source) {
 			d.missing(v, at, sources)
 		case v.Kind() == reflect.Slice && isTable(f.typ.Elem()):
 			for i := range v.Len() {
-				d.missing(v.Index(i), element(at, i), sources)
+				d.missing(v.Index(i), lines.Element(at, i), sources)
 			}
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/presi-sim/presi/configs/lines"
 )
 
 // unknown says what to do about a key that table t, at path, does not have. The
@@ -14,7 +16,7 @@ func unknown(root, t reflect.Type, path, name string) (msg, meant string) {
 		names = append(names, f.name)
 	}
 	if near := nearest(name, names); near != "" {
-		meant = join(path, near)
+		meant = lines.Join(path, near)
 		return "no such key; did you mean " + meant + "?", meant
 	}
 	for _, k := range Keys(reflect.Zero(root).Interface()) {

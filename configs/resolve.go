@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	"github.com/presi-sim/presi/configs/lines"
 )
 
 //go:embed machines
@@ -70,7 +71,7 @@ func chain(nameOrPath string) (sources []Source, lost Faults) {
 		if base == "" {
 			return sources, nil
 		}
-		at := Fault{File: source.Name, Line: indexLines(string(source.Text))["base"], Key: "base", Found: quoted(base)}
+		at := Fault{File: source.Name, Line: lines.Of(string(source.Text))["base"], Key: "base", Found: quoted(base)}
 		source, err = open(base, filepath.Dir(source.Name))
 		if err == nil && slices.ContainsFunc(sources, func(s Source) bool { return s.Name == source.Name }) {
 			err = fmt.Errorf("%s is built on this file", source.Name)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/presi-sim/presi/configs/lines"
 	"github.com/presi-sim/presi/sim"
 )
 
@@ -122,7 +123,7 @@ func Keys(v any) []Key {
 
 func appendKeys(keys []Key, path string, rv reflect.Value) []Key {
 	for _, f := range fieldsOf(rv.Type()) {
-		at, v := join(path, f.name), rv.FieldByIndex(f.index)
+		at, v := lines.Join(path, f.name), rv.FieldByIndex(f.index)
 		switch {
 		case isTable(f.typ):
 			keys = appendKeys(keys, at, v)

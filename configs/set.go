@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	"github.com/presi-sim/presi/configs/lines"
 )
 
 // set applies one override "a.b.c=v". The value needs no quotes: the field's
@@ -68,7 +69,7 @@ func (d *decoder) step(at *spot, name string) (msg string) {
 	t := at.rv.Type()
 	if t.Kind() == reflect.Map && !at.owner.IsValid() {
 		at.owner, at.ownersKey = at.rv, name
-		at.rv, at.path = reflect.New(t.Elem()).Elem(), join(at.path, name)
+		at.rv, at.path = reflect.New(t.Elem()).Elem(), lines.Join(at.path, name)
 		return ""
 	}
 	if !isTable(t) {
@@ -81,7 +82,7 @@ func (d *decoder) step(at *spot, name string) (msg string) {
 		d.spoilt[meant] = meant != ""
 		return msg
 	}
-	at.rv, at.path = at.rv.FieldByIndex(fields[i].index), join(at.path, name)
+	at.rv, at.path = at.rv.FieldByIndex(fields[i].index), lines.Join(at.path, name)
 	return fields[i].noset
 }
 
@@ -95,7 +96,7 @@ func (s *spot) index(text string) (msg string) {
 	if err != nil || !closed || n < 0 || n >= s.rv.Len() {
 		return s.path + " has " + strconv.Itoa(s.rv.Len()) + " elements, counted from 0"
 	}
-	s.rv, s.path = s.rv.Index(n), element(s.path, n)
+	s.rv, s.path = s.rv.Index(n), lines.Element(s.path, n)
 	return ""
 }
 

@@ -90,17 +90,14 @@ func descriptor[T Descriptor](f *File, fd int32, missing, wrong unix.Errno) (v T
 	return v, nil
 }
 
-// export gives the caller a descriptor, and closes it again if that fails.
+// export gives the caller a descriptor. When that fails it is still the caller's to
+// close.
 func (f *File) export(d Descriptor) (int32, error) {
 	t, err := f.descriptors()
 	if err != nil {
 		return -1, err
 	}
-	fd, err := t.Install(d)
-	if err != nil {
-		return -1, err
-	}
-	return fd, nil
+	return t.Install(d)
 }
 
 // Eventfd is a counter that programs wait on (eventfd(2)).

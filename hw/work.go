@@ -91,8 +91,9 @@ type Launch struct {
 	Done     sim.Call
 }
 
-// Computer is the compute complex. Launch always accepts; a launch runs on all
-// cores of its mask at once and Done fires when the last of them is finished.
+// Computer is the compute complex. Launch always accepts; a launch runs on as
+// many cores of its mask as its kernel asks for, on all at once, and Done fires when the
+// last of them is finished.
 type Computer interface {
 	Launch(l *Launch)
 }

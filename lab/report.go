@@ -79,7 +79,7 @@ type Layer struct {
 	VerifyError *float64 `json:"verify_error,omitempty"` // largest error as a share of the tolerance
 }
 
-// bill turns a critical path into its JSON form.
+// billMap turns a critical path into its JSON form.
 func billMap(b *hw.Bill) map[string]int64 {
 	m := make(map[string]int64, hw.NumResources)
 	for r := range hw.NumResources {

@@ -72,7 +72,7 @@ func pump(b *testing.B, e *sim.Engine, target hw.Target, next func(i int, r *hw.
 }
 
 func benchUnit(b *testing.B, walkCache bool) (*sim.Engine, *Port, *mapper, uint64, *stub) {
-	cfg := DefaultConfig()
+	cfg := defaultConfig()
 	if !walkCache {
 		cfg.WalkCacheEntries = 0
 	}

@@ -18,14 +18,6 @@ type Config struct {
 	InvalidateCycles int `toml:"invalidate_cycles" doc:"core cycles an invalidation takes at least"`
 }
 
-// DefaultConfig is a small MMU with the sizes of a GPU's: per-unit first-level
-// TLBs and one shared level behind them (Pichai, Hsu, Bhattacharjee, ASPLOS
-// 2014; Power, Hill, Wood, HPCA 2014).
-func DefaultConfig() Config {
-	return Config{L1Entries: 32, L2Entries: 512, L2Ways: 8, WalkCacheEntries: 32,
-		ContextEntries: 16, Walkers: 8, HitCycles: 1, L2HitCycles: 10, InvalidateCycles: 100}
-}
-
 // bound is one integer key with its range.
 type bound struct {
 	key       string

@@ -59,7 +59,7 @@ func TestTableErrors(t *testing.T) {
 		{"corrupted page table", true, hw.MemoryError, hw.MemoryError, PTCorrupted},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, DefaultConfig())
+			r := newRig(t, defaultConfig())
 			root := r.newContext(1)
 			r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 			r.u.Faults().Configure(0x2000|abi.DeviceBit, 2, true)
@@ -92,7 +92,7 @@ func TestFaultRecordLayout(t *testing.T) {
 
 // TestBusIsRemote has targets that leave Remote to whoever knows.
 func TestBusIsRemote(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.b.set(root, 0x5000, 0x10_0000, userRW, 0)
@@ -113,7 +113,7 @@ func TestBusIsRemote(t *testing.T) {
 
 // TestStallIsTheSumOfMisses reads two pages that both miss, one after the other.
 func TestStallIsTheSumOfMisses(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.b.set(root, 0x5000, 0x30_0000|abi.DeviceBit, userRW, 0)

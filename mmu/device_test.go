@@ -74,7 +74,7 @@ func (r *rig) do(reqs ...*hw.Request) {
 }
 
 func TestReadThroughPageTable(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(3)
 	r.b.set(root, 0x7000_0000_0000, 0x20_0000|abi.DeviceBit, userRW, 0)
 	copy(r.m.device[0x20_0123:], "hello")
@@ -95,7 +95,7 @@ func TestReadThroughPageTable(t *testing.T) {
 }
 
 func TestSplitsAtDiscontiguousPages(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	// Two contiguous pages, one elsewhere, one on the bus.
 	for i, pa := range []uint64{0x10_0000, 0x10_1000, 0x30_0000} {
@@ -148,7 +148,7 @@ func TestFaults(t *testing.T) {
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			r := newRig(t, DefaultConfig())
+			r := newRig(t, defaultConfig())
 			root := r.newContext(2)
 			r.context(5, abi.Context{Valid: true, Mode: 3, Root: root})
 			r.b.set(root, va, c.pa, c.flags, 0)
@@ -177,7 +177,7 @@ func TestFaults(t *testing.T) {
 }
 
 func TestFaultRingOverflows(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	r.newContext(1)
 	f := r.u.Faults()
 	f.Configure(0x2000|abi.DeviceBit, 1, true) // two slots, one stays empty
@@ -194,7 +194,7 @@ func TestFaultRingOverflows(t *testing.T) {
 }
 
 func TestStaleUntilInvalidated(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.m.device[0x10_0000], r.m.device[0x20_0000] = 'a', 'b'
@@ -209,7 +209,7 @@ func TestStaleUntilInvalidated(t *testing.T) {
 }
 
 func TestInvalidationWaitsForAccesses(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	q := r.read(1, 0x4000, 8)
@@ -225,7 +225,7 @@ func TestInvalidationWaitsForAccesses(t *testing.T) {
 }
 
 func TestStaleWalkRetries(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.m.device[0x10_0000], r.m.device[0x20_0000] = 'a', 'b'
@@ -243,7 +243,7 @@ func TestStaleWalkRetries(t *testing.T) {
 }
 
 func TestMissesMerge(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.do(r.read(1, 0x4000, 8), r.read(1, 0x4100, 8), r.read(1, 0x4ff0, 8))
@@ -253,7 +253,7 @@ func TestMissesMerge(t *testing.T) {
 }
 
 func TestWalkersAreBounded(t *testing.T) {
-	cfg := DefaultConfig()
+	cfg := defaultConfig()
 	cfg.Walkers, cfg.WalkCacheEntries = 2, 0
 	r := newRig(t, cfg)
 	root := r.newContext(1)
@@ -268,7 +268,7 @@ func TestWalkersAreBounded(t *testing.T) {
 }
 
 func TestBusWritesKeepTheirOrder(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000, userRW, 0)
 	r.b.set(root, 0x9000, 0x20_0000, userRW, 0)
@@ -292,7 +292,7 @@ func TestBusWritesKeepTheirOrder(t *testing.T) {
 }
 
 func TestSharedContextGoesToTheBus(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	r.context(4, abi.Context{Valid: true, Mode: abi.ModeShared, PASID: 0x12345})
 	q := r.read(4, 0x5000, 8)
 	r.m.keep = true
@@ -305,7 +305,7 @@ func TestSharedContextGoesToTheBus(t *testing.T) {
 }
 
 func TestHaltAndReset(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	q, late := r.read(1, 0x4000, 8), r.read(1, 0x4000, 8)
@@ -328,15 +328,15 @@ func TestHaltAndReset(t *testing.T) {
 }
 
 func TestConfigNamesItsKeys(t *testing.T) {
-	require.Empty(t, DefaultConfig().Validate())
+	require.Empty(t, defaultConfig().Validate())
 	require.Empty(t, DefaultIOMMUConfig().Validate())
-	c := DefaultConfig()
+	c := defaultConfig()
 	c.Walkers, c.L2Ways = 0, 7
 	errs := c.Validate()
 	require.Len(t, errs, 2)
 	require.ErrorContains(t, errs[0], "mmu.walkers = 0: want a number from 1 to 256")
 	require.ErrorContains(t, errs[1], "mmu.l2_ways = 7: want a number that divides the 512 entries")
-	c = DefaultConfig()
+	c = defaultConfig()
 	c.L2Entries = 17 // two sets of 8 and one left over
 	require.Len(t, c.Validate(), 1)
 	i := DefaultIOMMUConfig()

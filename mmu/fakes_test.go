@@ -149,3 +149,11 @@ const userRW = PTEValid | PTERead | PTEWrite | PTEUser | PTEAccessed | PTEDirty
 func (b *mapper) set(root, va, pa, flags uint64, level int) {
 	b.m.put(b.dev, b.entry(root, va, level), abi.PTE(pa, flags))
 }
+
+// defaultConfig is a small MMU with the sizes of a GPU's: per-unit first-level
+// TLBs and one shared level behind them (Pichai, Hsu, Bhattacharjee, ASPLOS
+// 2014; Power, Hill, Wood, HPCA 2014).
+func defaultConfig() Config {
+	return Config{L1Entries: 32, L2Entries: 512, L2Ways: 8, WalkCacheEntries: 32,
+		ContextEntries: 16, Walkers: 8, HitCycles: 1, L2HitCycles: 10, InvalidateCycles: 100}
+}

@@ -14,7 +14,7 @@ import (
 // faultyRig is a rig with contexts 3 and 4, which map one address to different
 // pages, a fault ring, and an injector.
 func faultyRig(t *testing.T, specs ...fault.Spec) (r *rig, root uint64) {
-	r = newRig(t, DefaultConfig())
+	r = newRig(t, defaultConfig())
 	r.u.injector = fault.New(r.Engine, specs)
 	for i, asid := range []uint16{3, 4} {
 		root = r.newContext(asid)

@@ -81,13 +81,6 @@ func (m *IOMMU) start(mc machine) {
 	}
 }
 
-// OnInterrupt sets who is told that a wired interrupt was raised; the argument
-// is the vector that icvec gives the cause.
-func (m *IOMMU) OnInterrupt(fn func(vector int)) { m.wire = fn }
-
-// OnMessage sets who takes the PCIe messages to devices.
-func (m *IOMMU) OnMessage(fn func(Message)) { m.send = fn }
-
 // IOMMUPort is the way of one device through the IOMMU.
 type IOMMUPort struct {
 	lane *lane

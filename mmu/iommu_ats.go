@@ -60,7 +60,7 @@ func (q *commandQueue) ats() bool {
 	return true
 }
 
-// InvalidationCompletion takes a device's Invalidation Completion message: a
+// invalidationCompletion takes a device's Invalidation Completion message: a
 // bit vector of the tags it completes, and of how many messages it is one (0
 // means 8). It reports whether it was expected.
 func (q *commandQueue) invalidationCompletion(rid uint16, dsv bool, dseg uint8, count int, itags uint32) bool {

@@ -43,7 +43,7 @@ func (r *hostRig) init(cfg IOMMUConfig) {
 	r.m = newRAM(r.Engine, ramBytes, latency)
 	r.u = NewIOMMU(r.Engine, cfg, DefaultCapabilities, r.m, 9)
 	r.p = r.u.NewPort(testDevice, r.m)
-	r.u.OnInterrupt(func(v int) { r.irqs = append(r.irqs, v) })
+	r.u.wire = func(v int) { r.irqs = append(r.irqs, v) }
 	r.hit = r.Register("test", func(uint64) { r.done++ })
 	r.b = &mapper{m: r.m, next: 8 << 20, levels: 4}
 	r.root = r.b.root()

@@ -10,7 +10,7 @@ import (
 )
 
 func TestPiecesDoNotSpanMemories(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.b.set(root, 0x5000, 0x10_1000, userRW, 0) // the next address, on the bus
@@ -24,7 +24,7 @@ func TestPiecesDoNotSpanMemories(t *testing.T) {
 
 func TestErrorBelowNamesTheContextAddress(t *testing.T) {
 	for _, n := range []int64{64, 0x1800} { // one page, and several pieces
-		r := newRig(t, DefaultConfig())
+		r := newRig(t, defaultConfig())
 		root := r.newContext(1)
 		r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 		r.b.set(root, 0x5000, 0x30_0000|abi.DeviceBit, userRW, 0)
@@ -51,7 +51,7 @@ func TestErrorBelowNamesTheContextAddress(t *testing.T) {
 
 // TestFirstErrorIsTheLowest has the second piece fail before the first does.
 func TestFirstErrorIsTheLowest(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x30_0000|abi.DeviceBit, userRW, 0)
 	r.b.set(root, 0x5000, 0x10_0000|abi.DeviceBit, userRW, 0)
@@ -81,7 +81,7 @@ func b2i(b bool) int {
 // TestZeroPieces reads pages of which some are known to be zero: the data of
 // those is cleared, and a whole request of zeros says so without touching it.
 func TestZeroPieces(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.b.set(root, 0x5000, 0x30_0000|abi.DeviceBit, userRW, 0)
@@ -104,7 +104,7 @@ func TestZeroPieces(t *testing.T) {
 // TestZeroTableEntry has a memory that answers a table read with "all zeros",
 // the data left alone: the entry counts as zero, not as the one read before.
 func TestZeroTableEntry(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	middle := r.b.entry(root, 0x4000, 2)
@@ -116,7 +116,7 @@ func TestZeroTableEntry(t *testing.T) {
 }
 
 func TestMissesOfAnInstantGoBySource(t *testing.T) {
-	cfg := DefaultConfig()
+	cfg := defaultConfig()
 	cfg.Walkers = 1
 	r := newRig(t, cfg)
 	root := r.newContext(1)
@@ -137,7 +137,7 @@ func TestMissesOfAnInstantGoBySource(t *testing.T) {
 
 // TestWalkReads counts the memory reads of a walk as the caches fill.
 func TestWalkReads(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	for _, va := range []uint64{0x4000, 0x5000, 0x40_0000, 0x8000_0000_00} {
 		r.b.set(root, va, 0x10_0000|abi.DeviceBit, userRW, 0)
@@ -166,7 +166,7 @@ func TestWalkReads(t *testing.T) {
 }
 
 func TestContextChangesWithInvalidation(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	one, two := r.newContext(1), r.b.root()
 	r.b.set(one, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.b.set(two, 0x5000, 0x20_0000|abi.DeviceBit, userRW, 0)
@@ -180,13 +180,11 @@ func TestContextChangesWithInvalidation(t *testing.T) {
 	require.Equal(t, hw.OK, q.Status)
 }
 
-// TestManyInvalidationsDuringAWalk makes more than are remembered: the walk
-// starts again although none of them is known to cover it.
 // TestStaleWalkOfASuperpage splits a 2 MiB page while a walk that has read its
 // entry is under way, and invalidates one small page of it, another one than
 // the walk is for: the old page must not come back.
 func TestStaleWalkOfASuperpage(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x40_0000, 0x40_0000|abi.DeviceBit, userRW, 1)
 	table := r.b.page()
@@ -211,8 +209,10 @@ func TestStaleWalkOfASuperpage(t *testing.T) {
 	require.EqualValues(t, 0x20_7000, r.m.log[len(r.m.log)-1].Addr)
 }
 
+// TestManyInvalidationsDuringAWalk makes more than are remembered: the walk
+// starts again although none of them is known to cover it.
 func TestManyInvalidationsDuringAWalk(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	for n, want := range map[int]int64{16: 0, 17: 1} {
@@ -229,7 +229,7 @@ func TestManyInvalidationsDuringAWalk(t *testing.T) {
 }
 
 func TestPortDoesNotAllocate(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	for i := range uint64(8) {
 		r.b.set(root, i<<12, 0x10_0000+i<<13|abi.DeviceBit, userRW, 0)
@@ -244,7 +244,7 @@ func TestPortDoesNotAllocate(t *testing.T) {
 }
 
 func TestHaltEndsWhatIsQueued(t *testing.T) {
-	cfg := DefaultConfig()
+	cfg := defaultConfig()
 	cfg.Walkers = 1
 	r := newRig(t, cfg)
 	r.newContext(1)
@@ -275,7 +275,7 @@ func TestHaltEndsWhatIsQueued(t *testing.T) {
 func TestWalksAreTraced(t *testing.T) {
 	r := &rig{Engine: sim.New(1), t: t}
 	r.Trace = &sim.Trace{}
-	r.init(DefaultConfig())
+	r.init(defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.do(r.read(1, 0x4000, 8), r.read(1, 0x4008, 8))
@@ -286,7 +286,7 @@ func TestWalksAreTraced(t *testing.T) {
 }
 
 func TestCountersAreDeclared(t *testing.T) {
-	r := newRig(t, DefaultConfig())
+	r := newRig(t, defaultConfig())
 	root := r.newContext(1)
 	r.b.set(root, 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
 	r.do(r.read(1, 0x4000, 8), r.read(1, 0x4000, 8))

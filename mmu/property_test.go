@@ -13,7 +13,7 @@ import (
 
 // smallConfig draws an MMU whose caches overflow.
 func smallConfig(t *rapid.T) Config {
-	c := DefaultConfig()
+	c := defaultConfig()
 	c.L1Entries = rapid.IntRange(1, 4).Draw(t, "l1")
 	c.L2Ways = rapid.IntRange(1, 2).Draw(t, "ways")
 	c.L2Entries = c.L2Ways * 4

@@ -2,7 +2,6 @@ package queue
 
 import (
 	"github.com/presi-sim/presi/hw"
-	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
 )
 
@@ -43,8 +42,7 @@ func (w *window) whole() bool {
 	return size <= len(p) || w.first+w.have == w.bytes || size > 128
 }
 
-// fetch reads from offset off on, in requests that do not cross a multiple of
-// the window's size.
+// fetch reads from offset off on, as much as the window holds, in one request.
 func (w *window) fetch(off uint32) {
 	size := uint64(len(w.buf))
 	at := w.addr + uint64(off)
@@ -63,31 +61,6 @@ func (w *window) arrived() {
 	if w.req.Zero {
 		clear(w.buf[:w.have])
 	}
-}
-
-// descriptor is a kernel descriptor, fetched ahead or on demand.
-type descriptor struct {
-	u     *Unit
-	valid bool // fetched or being fetched for addr
-	busy  bool
-	addr  uint64
-	buf   [abi.KernelSize]byte
-	req   hw.Request
-}
-
-func (d *descriptor) init(u *Unit, done sim.Call) {
-	d.u = u
-	d.req = hw.Request{Op: hw.Read, Source: u.parts.Source, Exec: true, Bytes: abi.KernelSize, Done: done}
-	d.req.Data = d.buf[:]
-}
-
-func (d *descriptor) fetch(asid uint16, addr uint64) {
-	if d.busy {
-		return
-	}
-	d.valid, d.busy, d.addr = true, true, addr
-	d.req.Space, d.req.ASID, d.req.Addr, d.req.Zero = hw.Context, asid, addr, false
-	d.req.Send(d.u.parts.Port)
 }
 
 // descriptorFetched is the arrival of a descriptor.

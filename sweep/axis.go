@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/presi-sim/presi/configs/lines"
 )
 
 // Axis is one dimension of the grid of machines: keys that change together, and
@@ -19,7 +21,7 @@ type Axis struct {
 func (s *Spec) axes(f *faults) (axes []Axis) {
 	owner := map[string]string{} // of each configuration key: the path that sets it
 	for _, name := range s.order["axes"] {
-		values, path := s.Axes[name], pathOf("axes", name)
+		values, path := s.Axes[name], lines.Join("axes", name)
 		keys := strings.Split(name, ",")
 		for i := range keys {
 			keys[i] = strings.TrimSpace(keys[i])
@@ -35,7 +37,7 @@ func (s *Spec) axes(f *faults) (axes []Axis) {
 		axes = append(axes, readAxis(f, name, path, keys, values))
 	}
 	for _, name := range s.order["set"] {
-		f.claim(owner, name, pathOf("set", name), name)
+		f.claim(owner, name, lines.Join("set", name), name)
 	}
 	return axes
 }
@@ -72,7 +74,7 @@ func (f *faults) claim(owner map[string]string, key, path, name string) {
 func readAxis(f *faults, name, path string, keys []string, values []any) Axis {
 	a := Axis{Name: name}
 	for i, v := range values {
-		at := element(path, i)
+		at := lines.Element(path, i)
 		label := literal(v)
 		if s, ok := v.(string); ok {
 			label = s
@@ -111,7 +113,7 @@ func assign(keys []string, v any) (sets []string, ok bool) {
 // fixed returns the overrides of the table set, in the order of the file.
 func (s *Spec) fixed(f *faults) (sets, paths []string) {
 	for _, name := range s.order["set"] {
-		v, path := s.Set[name], pathOf("set", name)
+		v, path := s.Set[name], lines.Join("set", name)
 		if unfit["set"][name] != "" {
 			continue
 		}

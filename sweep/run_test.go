@@ -18,8 +18,8 @@ func TestSameLinesForAnyNumberOfWorkers(t *testing.T) {
 	b := run(t, p, Options{Dir: two, Workers: 2})
 	assert.Equal(t, 6, a.Done())
 	assert.Zero(t, a.Failed)
-	assert.Len(t, lines(t, one), 6)
-	assert.Equal(t, lines(t, one), lines(t, two))
+	assert.Len(t, journalLines(t, one), 6)
+	assert.Equal(t, journalLines(t, one), journalLines(t, two))
 	for i := range a.Results {
 		a.Results[i].HostSeconds, b.Results[i].HostSeconds = 0, 0
 	}
@@ -37,7 +37,7 @@ func TestValuesChangeNoTime(t *testing.T) {
 func TestLinesHaveWhatTheyWereMeasuredOn(t *testing.T) {
 	dir := t.TempDir()
 	out := run(t, plan(t, small), Options{Dir: dir})
-	text := strings.Join(lines(t, dir), "\n")
+	text := strings.Join(journalLines(t, dir), "\n")
 	for _, name := range []string{`"sim_time_ps":`, `"cycles":`, `"bound_by":`, `"version":"test"`, `"workload":"softmax:16x16"`,
 		`"array.rows,array.cols":"[8, 16]"`, `"clock":"500MHz"`} {
 		assert.Contains(t, text, name)
@@ -51,7 +51,7 @@ func TestLinesHaveWhatTheyWereMeasuredOn(t *testing.T) {
 func TestResume(t *testing.T) {
 	p, dir := plan(t, small), t.TempDir()
 	run(t, p, Options{Dir: dir})
-	whole := lines(t, dir)
+	whole := journalLines(t, dir)
 	path := filepath.Join(dir, JournalName)
 	text, err := os.ReadFile(path)
 	require.NoError(t, err)
@@ -75,7 +75,7 @@ func TestResume(t *testing.T) {
 			out := run(t, p, Options{Dir: dir, Note: func(s string) { notes = append(notes, s) }})
 			assert.Equal(t, c.resumed, out.Resumed)
 			assert.Equal(t, 6, out.Done())
-			assert.Equal(t, whole, lines(t, dir))
+			assert.Equal(t, whole, journalLines(t, dir))
 			if c.note == "" {
 				assert.Empty(t, notes)
 				return
@@ -142,7 +142,7 @@ func TestPointsFailAlone(t *testing.T) {
 	retried := run(t, p, Options{Dir: dir, Retry: true})
 	assert.Equal(t, 3, retried.Resumed, "unless asked for")
 	assert.Equal(t, 5, retried.Failed)
-	assert.Len(t, lines(t, dir), 8+5)
+	assert.Len(t, journalLines(t, dir), 8+5)
 }
 
 func TestInterrupted(t *testing.T) {
@@ -158,11 +158,11 @@ func TestInterrupted(t *testing.T) {
 	assert.True(t, out.Interrupted)
 	assert.GreaterOrEqual(t, out.Done(), 2)
 	assert.Less(t, out.Done(), 6)
-	assert.Len(t, lines(t, dir), out.Done(), "what finished is written down, and nothing else")
+	assert.Len(t, journalLines(t, dir), out.Done(), "what finished is written down, and nothing else")
 	rest := run(t, p, Options{Dir: dir})
 	assert.Equal(t, out.Done(), rest.Resumed)
 	assert.False(t, rest.Interrupted)
-	assert.Len(t, lines(t, dir), 6)
+	assert.Len(t, journalLines(t, dir), 6)
 }
 
 func TestEqualMachinesRunOnce(t *testing.T) {
@@ -175,7 +175,7 @@ workloads = ["gemm:8x8x8"]
 	out := run(t, p, Options{Dir: dir, Progress: func(done, _, _ int) { last = done }})
 	assert.Equal(t, 2, out.Done())
 	assert.Equal(t, 2, last)
-	assert.Len(t, lines(t, dir), 1)
+	assert.Len(t, journalLines(t, dir), 1)
 	assert.False(t, out.Interrupted)
 }
 
@@ -198,7 +198,7 @@ func TestJournalThatTakesNoMore(t *testing.T) {
 	err = r.run(context.Background(), r.missing())
 	assert.ErrorIs(t, err, os.ErrClosed)
 	assert.False(t, r.out.Interrupted)
-	assert.Len(t, lines(t, dir), 6)
+	assert.Len(t, journalLines(t, dir), 6)
 }
 
 func TestDefectIsAPointsFailure(t *testing.T) {

@@ -32,8 +32,8 @@ func plan(t *testing.T, text string) *Plan {
 	return p
 }
 
-// lines reads a journal without what may differ between runs.
-func lines(t *testing.T, dir string) (out []string) {
+// journalLines reads a journal without what may differ between runs.
+func journalLines(t *testing.T, dir string) (out []string) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(dir, JournalName))
 	require.NoError(t, err)

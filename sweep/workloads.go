@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/presi-sim/presi/configs"
+	"github.com/presi-sim/presi/configs/lines"
 	"github.com/presi-sim/presi/workload"
 )
 
@@ -71,7 +72,7 @@ func (s *Spec) loads(f *faults) (out []load) {
 		}
 		if failed == len(out)-from {
 			for _, l := range out[from:] {
-				f.workload(element("workloads", i), name, path, l.err)
+				f.workload(lines.Element("workloads", i), name, path, l.err)
 			}
 		}
 	}
@@ -120,7 +121,7 @@ func (s *Spec) dtypes(f *faults) []workload.DType {
 	for i, name := range s.DTypes {
 		var err error
 		if out[i], err = workload.ParseDType(name); err != nil {
-			f.add(element("dtype", i), "dtype", literal(name), "want f32, bf16 or int8")
+			f.add(lines.Element("dtype", i), "dtype", literal(name), "want f32, bf16 or int8")
 		}
 	}
 	names := make([]string, len(out))
@@ -144,7 +145,7 @@ func (s *Spec) batches(f *faults) []int {
 	out := []int{}
 	for i, n := range s.Batches {
 		if n < 1 || n > maxBatch {
-			f.add(element("batch", i), "batch", fmt.Sprint(n), fmt.Sprintf("want 1 to %d", maxBatch))
+			f.add(lines.Element("batch", i), "batch", fmt.Sprint(n), fmt.Sprintf("want 1 to %d", maxBatch))
 			continue
 		}
 		out = append(out, n)
@@ -158,7 +159,7 @@ func twice[T comparable](f *faults, key string, list []T) {
 	seen := map[T]int{}
 	for i, v := range list {
 		if first, ok := seen[v]; ok {
-			f.add(element(key, i), key, literal(v), fmt.Sprintf("is there already, as value %d", first+1))
+			f.add(lines.Element(key, i), key, literal(v), fmt.Sprintf("is there already, as value %d", first+1))
 			continue
 		}
 		seen[v] = i

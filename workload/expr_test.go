@@ -49,34 +49,3 @@ func TestExpand(t *testing.T) {
 	_, err = e.expand("h$j")
 	assert.ErrorContains(t, err, "$j is not set; set are $i")
 }
-
-func TestLocate(t *testing.T) {
-	l := locate(`# [not.a.table]
-name = "a # b"
-text = """
-ops = [
-"""
-[set]
-width = 3
-[[block]]
-ops = [ # a comment, with [ and {
-  { name = "a", k = [1, 2] }, { name = "b" },
-
-  { name = 'c]' },
-]
-set = { w = 3 }
-[[block]]
-name = "x"
-ops = [{ name = "d" }]
-`)
-	for path, want := range map[string]int{
-		"name": 2, "text": 3, "set": 6, "set.width": 7, "block[0]": 8, "block[0].ops": 9,
-		"block[0].ops[0]": 10, "block[0].ops[1]": 10, "block[0].ops[2]": 12, "block[0].set": 14,
-		"block[1]": 15, "block[1].name": 16, "block[1].ops[0]": 17,
-		"block[0].set.w": 14, "block[1].ops[0].name": 17, // nearest
-		"nothing": 0,
-	} {
-		assert.Equal(t, want, l.of(path), path)
-	}
-	assert.NotContains(t, l, "block[0].ops[3]")
-}

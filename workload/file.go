@@ -8,12 +8,13 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	"github.com/presi-sim/presi/configs/lines"
 )
 
 // fileReader turns the parsed text of a network file into calls of a builder.
 type fileReader struct {
 	place     // of the file itself
-	lines     lines
+	lines     lines.Index
 	b         *builder
 	templates map[string]table
 }
@@ -36,7 +37,7 @@ func readFile(source, text string, opts Options, vars map[string]int) (*Graph, e
 	}
 	f := &faults{}
 	g := &Graph{Batch: opts.Batch, DType: opts.DType}
-	r := &fileReader{place: place{faults: f, source: source}, lines: locate(text), b: newBuilder(g, f),
+	r := &fileReader{place: place{faults: f, source: source}, lines: lines.Of(text), b: newBuilder(g, f),
 		templates: map[string]table{}}
 	r.network(table{attrs: root}, opts.Batch, vars)
 	if err := f.err(); err != nil {
@@ -122,7 +123,7 @@ func (r *fileReader) outputs(s *spec) {
 	if len(names) == 0 {
 		s.errorf("outputs", "is missing; want the tensors the host reads, such as [\"fc\"]")
 	}
-	s.line = r.lines.of("outputs")
+	s.line = r.lines.Near("outputs")
 	for _, name := range names {
 		if id, ok := r.b.find(s, "outputs", name); ok {
 			r.b.g.Outputs = append(r.b.g.Outputs, id)
@@ -133,7 +134,7 @@ func (r *fileReader) outputs(s *spec) {
 // spec makes a reader of a table's keys.
 func (r *fileReader) spec(t table, e env, sc *scope) *spec {
 	p := r.place
-	p.line = r.lines.of(t.path)
+	p.line = r.lines.Near(t.path)
 	return &spec{place: p, attrs: t.attrs, env: e, scope: sc}
 }
 
@@ -150,7 +151,7 @@ func (r *fileReader) only(s *spec, t table, keys ...string) {
 	for _, key := range slices.Sorted(maps.Keys(t.attrs)) {
 		if !slices.Contains(keys, key) {
 			p := s.place
-			p.line = r.lines.of(t.at(key))
+			p.line = r.lines.Near(t.at(key))
 			p.errorf(key, "is unknown here; known are %s", strings.Join(keys, ", "))
 		}
 	}

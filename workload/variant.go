@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"github.com/BurntSushi/toml"
+	"github.com/presi-sim/presi/configs/lines"
 )
 
 // readVariant reads a file that says only how it differs from a shipped network:
 // its base, a name of its own, and variables.
 func readVariant(source, text string, root map[string]any, opts Options, vars map[string]int) (*Graph, error) {
 	f := &faults{}
-	r := &fileReader{place: place{faults: f, source: source}, lines: locate(text)}
+	r := &fileReader{place: place{faults: f, source: source}, lines: lines.Of(text)}
 	t := table{attrs: root}
 	top := r.spec(t, env{}, &scope{})
 	r.only(top, t, "name", "title", "source", "base", "set")
@@ -54,7 +55,7 @@ func (r *fileReader) baseOf(s *spec) (base string, known env) {
 	if err == nil {
 		_, err = toml.Decode(string(text), &root)
 	}
-	s.line = r.lines.of("base")
+	s.line = r.lines.Near("base")
 	if _, again := root["base"]; err != nil || again {
 		s.errorf("base", "found %q; want a shipped network without a base of its own; shipped are %s", base, strings.Join(List(), ", "))
 		return "", nil

@@ -228,28 +228,9 @@ func (x *Complex) end(index uint64) {
 	}
 }
 
-// Abort ends a launch with a status: requests in flight are awaited, nothing new
-// starts, Done fires. A launch that is not known (any more) is left alone.
-func (x *Complex) Abort(l *hw.Launch, code abi.Status) {
-	for i, r := range x.pending {
-		if r.launch == l {
-			x.pending = append(x.pending[:i], x.pending[i+1:]...)
-			x.drop(r, code)
-			x.arbiter.Ask()
-			return
-		}
-	}
-	for _, r := range x.runs {
-		if r.launch == l && r.open > 0 {
-			r.stop(code, 0)
-			return
-		}
-	}
-}
-
-// drop ends a launch that has not begun.
-func (x *Complex) drop(r *run, code abi.Status) {
-	r.code, r.mask = code, 0
+// drop aborts a launch that has not begun.
+func (x *Complex) drop(r *run) {
+	r.code, r.mask = abi.StatusAborted, 0
 	r.bill[hw.Queue] = x.e.Now() - r.since
 	x.e.After(0, sim.Call{H: x.ended, Arg: uint64(r.index)})
 }
@@ -259,7 +240,7 @@ func (x *Complex) drop(r *run, code abi.Status) {
 func (x *Complex) Halt(done sim.Call) {
 	x.halted, x.onHalt = true, done
 	for _, r := range x.pending {
-		x.drop(r, abi.StatusAborted)
+		x.drop(r)
 	}
 	clear(x.pending)
 	x.pending = x.pending[:0]

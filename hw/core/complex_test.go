@@ -158,7 +158,7 @@ func TestFaultEndsTheLaunch(t *testing.T) {
 	}
 }
 
-func TestHaltAbortReset(t *testing.T) {
+func TestHaltAndReset(t *testing.T) {
 	k := gemm(t, 64, 64, 64, 16, 16, 16, abi.I8, abi.I8)
 	m := newMachine(t, testConfig(), 1, 1<<16)
 	defer m.close()
@@ -181,21 +181,10 @@ func TestHaltAbortReset(t *testing.T) {
 	m.x.Halt(sim.Call{H: h}) // nothing to wait for
 	require.NoError(t, m.e.Run())
 	assert.Equal(t, 2, halted)
-	m.x.Reset()
-
-	running, waiting = m.async(k, 0, 1), m.async(k, 0, 1)
-	require.NoError(t, m.e.RunUntil(m.e.Now()+sim.Microsecond))
-	m.x.Abort(&waiting.Launch, abi.StatusAborted)
-	m.x.Abort(&running.Launch, abi.StatusWatchdog)
-	m.x.Abort(new(hw.Launch), abi.StatusWatchdog)
-	require.NoError(t, m.e.Run())
-	require.NoError(t, m.x.Idle())
-	assert.Equal(t, abi.StatusWatchdog, running.Result.Code)
-	assert.Equal(t, abi.StatusAborted, waiting.Result.Code)
 }
 
 // A stop awaits requests but no product, however long.
-func TestAbortCutsProductsShort(t *testing.T) {
+func TestHaltCutsProductsShort(t *testing.T) {
 	cfg := testConfig()
 	m := newMachine(t, cfg, 1, 1<<14)
 	defer m.close()
@@ -203,11 +192,12 @@ func TestAbortCutsProductsShort(t *testing.T) {
 	k := programAt(m, 8192, many(3, op))
 	l := m.async(k, 0, 1)
 	require.NoError(t, m.e.RunUntil(1500*sim.Nanosecond))
-	m.x.Abort(&l.Launch, abi.StatusWatchdog)
+	m.x.Halt(sim.Call{})
 	require.NoError(t, m.e.RunUntil(m.e.Now()))
-	assert.Equal(t, abi.StatusWatchdog, l.Result.Code)
+	assert.Equal(t, abi.StatusAborted, l.Result.Code)
 	assert.Equal(t, 1500*sim.Nanosecond, l.Result.Bill.Total())
 	require.NoError(t, m.x.Idle())
+	m.x.Reset()
 	took, _ := m.mustRun(t, gemm(t, 8, 8, 8, 8, 8, 8, abi.I8, abi.I8)) // what was cut short does not come back
 	assert.Equal(t, 246*sim.Nanosecond, took)
 }

@@ -223,7 +223,7 @@ func FuzzDescriptor(f *testing.F) {
 }
 
 // fuzzLaunch runs a descriptor for at most a simulated 10 ms; what runs on is
-// stopped by the watchdog.
+// stopped.
 func fuzzLaunch(t require.TestingT, m *machine, desc []byte) {
 	l := &hw.Launch{ASID: 1}
 	copy(l.Desc[:], desc)
@@ -231,8 +231,9 @@ func fuzzLaunch(t require.TestingT, m *machine, desc []byte) {
 	l.Done.H = m.e.Register("done", func(uint64) { fired++ })
 	m.x.Launch(l)
 	require.NoError(t, m.e.RunUntil(10*sim.Millisecond))
-	m.x.Abort(l, abi.StatusWatchdog)
+	m.x.Halt(sim.Call{})
 	require.NoError(t, m.e.Run())
+	m.x.Reset()
 	require.Equal(t, 1, fired)
 	require.NoError(t, m.x.Idle())
 	require.Zero(t, m.mem.open)

@@ -22,22 +22,12 @@ var actNames = [...]string{
 	SiLU: "silu", Sigmoid: "sigmoid", Tanh: "tanh", Exp: "exp",
 }
 
-// String returns the function's name as ParseAct takes it.
+// String returns the function's name.
 func (a Act) String() string {
 	if int(a) >= len(actNames) {
 		return fmt.Sprintf("act(%d)", uint8(a))
 	}
 	return actNames[a]
-}
-
-// ParseAct returns the function called name.
-func ParseAct(name string) (Act, error) {
-	for i, n := range actNames {
-		if n == name {
-			return Act(i), nil
-		}
-	}
-	return 0, fmt.Errorf("%w: function %q", ErrType, name)
 }
 
 func (a Act) check() error {

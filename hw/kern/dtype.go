@@ -35,29 +35,12 @@ func (d DType) Size() int {
 	return dtypes[d].size
 }
 
-// String returns the type's name as ParseDType takes it.
+// String returns the type's name.
 func (d DType) String() string {
 	if int(d) >= len(dtypes) {
 		return fmt.Sprintf("dtype(%d)", uint8(d))
 	}
 	return dtypes[d].name
-}
-
-// ParseDType returns the type called name: f32, f64, bf16, i8 (or int8) or i32
-// (or int32).
-func ParseDType(name string) (DType, error) {
-	switch name {
-	case "int8":
-		return I8, nil
-	case "int32":
-		return I32, nil
-	}
-	for d, t := range dtypes {
-		if t.name == name {
-			return DType(d), nil
-		}
-	}
-	return 0, fmt.Errorf("%w: %q; known are f32, f64, bf16, i8, i32", ErrType, name)
 }
 
 // BF16FromF32 rounds x to bfloat16, nearest, ties to even. A NaN stays a NaN
@@ -73,12 +56,6 @@ func BF16FromF32(x float32) uint16 {
 // F32FromBF16 widens a bfloat16, which is exact.
 func F32FromBF16(h uint16) float32 {
 	return math.Float32frombits(uint32(h) << 16)
-}
-
-// QuantizeI8 returns x/scale rounded to nearest, ties to even, saturated to
-// [-128, 127]; NaN becomes 0. The division is one float32 operation.
-func QuantizeI8(x, scale float32) int8 {
-	return roundI8(x / scale)
 }
 
 // roundI8 rounds by adding and taking away 1.5·2²³, where one unit is the last

@@ -94,7 +94,7 @@ func TestBF16(t *testing.T) {
 	}
 }
 
-func TestQuantizeI8(t *testing.T) {
+func TestRoundI8(t *testing.T) {
 	for _, test := range []struct {
 		x, scale float32
 		want     int8
@@ -102,28 +102,21 @@ func TestQuantizeI8(t *testing.T) {
 		{0.5, 1, 0}, {1.5, 1, 2}, {2.5, 1, 2}, {-0.5, 1, 0}, {-1.5, 1, -2}, {126.5, 1, 126}, {127.5, 1, 127}, {300, 1, 127},
 		{-128.5, 1, -128}, {-1e30, 1, -128}, {float32(math.Inf(1)), 1, 127}, {float32(math.NaN()), 1, 0}, {1, 0.5, 2}, {-127.5, 1, -128},
 	} {
-		assert.Equal(t, test.want, QuantizeI8(test.x, test.scale), "%v / %v", test.x, test.scale)
+		assert.Equal(t, test.want, roundI8(test.x/test.scale), "%v / %v", test.x, test.scale)
 	}
 	for x := float32(-130); x < 130; x += 0.0625 {
-		assert.Equal(t, ref.Quantize(float64(x), 1), QuantizeI8(x, 1), "%v", x)
+		assert.Equal(t, ref.Quantize(float64(x), 1), roundI8(x), "%v", x)
 	}
 }
 
 func TestNames(t *testing.T) {
+	names := map[string]bool{}
 	for d := F32; d <= I32; d++ {
-		got, err := ParseDType(d.String())
-		assert.NoError(t, err)
-		assert.Equal(t, d, got)
+		names[d.String()] = true
 	}
-	_, err := ParseDType("f16")
-	assert.ErrorIs(t, err, ErrType)
+	assert.Len(t, names, 5)
 	assert.Equal(t, []int{4, 8, 2, 1, 4, 0}, []int{F32.Size(), F64.Size(), BF16.Size(), I8.Size(), I32.Size(), DType(9).Size()})
 	for a := Identity; a <= Exp; a++ {
-		got, err := ParseAct(a.String())
-		assert.NoError(t, err)
-		assert.Equal(t, a, got)
 		assert.Contains(t, ref.Acts, a.String())
 	}
-	_, err = ParseAct("mish")
-	assert.ErrorIs(t, err, ErrType)
 }

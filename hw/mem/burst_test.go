@@ -1,6 +1,7 @@
 package mem
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -113,4 +114,10 @@ func TestRunTakesAsLongAsItsTransactions(t *testing.T) {
 			}
 		}
 	})
+}
+
+// describe says what the channel holds.
+func (c *channel) describe() string {
+	return fmt.Sprintf("channel %d at tick %d: %d reads and %d writes buffered (banks %#x, %#x), %#x active, writing %t, next command at %d",
+		c.index, c.next, c.used[reads], c.used[writes], c.pending[reads], c.pending[writes], c.active, c.writing, c.plan.at)
 }

@@ -1,7 +1,6 @@
 package mem
 
 import (
-	"fmt"
 	"math/bits"
 )
 
@@ -207,12 +206,6 @@ func ceil(v float64) int32 {
 // idle reports that nothing waits or is under way.
 func (c *channel) idle() bool {
 	return c.wide.empty() && c.pending[reads]|c.pending[writes]|c.active == 0 && c.act2 == none && c.queue[reads].head == none && c.queue[writes].head == none
-}
-
-// describe says what the channel holds, for reports of broken invariants.
-func (c *channel) describe() string {
-	return fmt.Sprintf("channel %d at tick %d: %d reads and %d writes buffered (banks %#x, %#x), %#x active, writing %t, next command at %d",
-		c.index, c.next, c.used[reads], c.used[writes], c.pending[reads], c.pending[writes], c.active, c.writing, c.plan.at)
 }
 
 // setRow opens a row of a bank, or closes it, and sorts its entries anew.

@@ -3,7 +3,7 @@
 // reference manual, the C header and the names in dumps and traces.
 //
 // Check judges a table. File is the state of one instance of it; Space puts
-// several Files into a BAR. Markdown, CHeader, JSON and Dump write.
+// several Files into a BAR. Markdown, CHeader and JSON write.
 package reg
 
 // Access says what software may do with a register or field.

@@ -42,16 +42,6 @@ func TestJSON(t *testing.T) {
 	assert.Len(t, back[0]["registers"], len(sample().Registers))
 }
 
-func TestDump(t *testing.T) {
-	f := NewFile(sample())
-	f.OnRead("ADDR", func(int) uint64 { return 0x1234 })
-	before := f.Get(f.Ref("COUNT"), 0)
-	var b bytes.Buffer
-	require.NoError(t, Dump(&b, f))
-	golden(t, "sample.dump", b.Bytes())
-	assert.Equal(t, before, f.Get(f.Ref("COUNT"), 0), "a dump clears nothing")
-}
-
 func TestCHeader(t *testing.T) {
 	evil := pair("second", 0x40)
 	evil.Text = "ends */ a comment /* and opens one"

@@ -1,4 +1,5 @@
-package configs
+// Package lines finds where the keys of a TOML text stand, for messages.
+package lines
 
 import (
 	"strconv"
@@ -7,15 +8,27 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// lineIndex has the line of every key of a TOML text, by path: "dram.channels",
+// Index has the line of every key of a TOML text, by path: "dram.channels",
 // "layer[1].name". The TOML library keeps positions to itself, and has none for
 // single elements of arrays.
-type lineIndex map[string]int
+type Index map[string]int
 
-// indexLines reads a text that the TOML library has accepted; on any other it
+// Near returns the line of a path, or of the nearest path that contains it; 0 if there
+// is none.
+func (x Index) Near(path string) int {
+	for path != "" {
+		if n, ok := x[path]; ok {
+			return n
+		}
+		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
+	}
+	return 0
+}
+
+// Of reads a text that the TOML library has accepted; on any other it
 // stops somewhere and the index is incomplete.
-func indexLines(src string) lineIndex {
-	s := scanner{src: strings.TrimPrefix(src, "\ufeff"), line: 1, lines: lineIndex{}, arrays: map[string]int{}}
+func Of(src string) Index {
+	s := scanner{src: strings.TrimPrefix(src, "\ufeff"), line: 1, lines: Index{}, arrays: map[string]int{}}
 	for s.skip(" \t\r\n") {
 		if s.src[s.at] == '[' {
 			s.header()
@@ -32,7 +45,7 @@ type scanner struct {
 	line   int
 	table  string         // path of the table that pairs go to
 	arrays map[string]int // elements so far of each array of tables
-	lines  lineIndex
+	lines  Index
 }
 
 // skip passes blanks and comments and says whether anything is left.
@@ -75,13 +88,13 @@ func (s *scanner) header() {
 	keys := s.keys()
 	s.table = ""
 	for i, key := range keys {
-		s.table = join(s.table, key)
+		s.table = Join(s.table, key)
 		if array && i == len(keys)-1 {
 			s.note(s.table)
 			s.arrays[s.table]++
 		}
 		if n := s.arrays[s.table]; n > 0 {
-			s.table = element(s.table, n-1)
+			s.table = Element(s.table, n-1)
 		}
 		s.note(s.table)
 	}
@@ -96,7 +109,7 @@ func (s *scanner) header() {
 func (s *scanner) pair(path string) bool {
 	keys := s.keys()
 	for _, key := range keys {
-		path = join(path, key)
+		path = Join(path, key)
 		s.note(path)
 	}
 	if len(keys) == 0 || !s.skip(" \t") || !s.took("=") {
@@ -142,8 +155,8 @@ func (s *scanner) value(path string) bool {
 		return s.group("}", func(int) bool { return s.pair(path) })
 	case '[':
 		return s.group("]", func(i int) bool {
-			s.note(element(path, i))
-			return s.value(element(path, i))
+			s.note(Element(path, i))
+			return s.value(Element(path, i))
 		})
 	case '"', '\'':
 		s.text()
@@ -208,8 +221,8 @@ func isBare(c byte) bool {
 	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || c == '_' || c == '-'
 }
 
-// join adds a key to a path, quoted if TOML would have it quoted.
-func join(path, key string) string {
+// Join adds a key to a path, quoted if TOML would have it quoted.
+func Join(path, key string) string {
 	for i := range len(key) {
 		if !isBare(key[i]) {
 			key = strconv.Quote(key)
@@ -225,5 +238,5 @@ func join(path, key string) string {
 	return path + "." + key
 }
 
-// element is the path of an array's element.
-func element(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+// Element is the path of an array's element.
+func Element(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
