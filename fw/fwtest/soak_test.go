@@ -53,6 +53,7 @@ type soak struct {
 	rng     *rand.Rand
 	kinds   []fault.Kind // that this seed arms
 	exact   bool         // none of them makes data wrong behind a good end
+	crowded bool         // programs want more of device memory than there is
 	over    bool
 	drivers []*npudrv.Device
 	ran     map[string]int
@@ -71,6 +72,7 @@ const soakLimit = 60e9 // ns
 
 func newSoak(t *testing.T, seed uint64) *soak {
 	s := &soak{t: t, rng: rand.New(rand.NewPCG(seed, 1)), exact: true}
+	s.crowded = s.rng.IntN(3) == 0
 	for range 1 + s.rng.IntN(6) {
 		k := fault.Kind(1 + s.rng.IntN(int(fault.NumKinds)-1))
 		s.kinds = append(s.kinds, k)
@@ -81,7 +83,12 @@ func newSoak(t *testing.T, seed uint64) *soak {
 	if s.rng.IntN(2) == 0 {
 		chaos = seed
 	}
-	s.Device = NewDevice(t, Unbound(), Seed(seed), Pool(kern.NewPool(1)), Config(func(c *configs.Config) { c.Chaos.Seed = chaos }))
+	s.Device = NewDevice(t, Unbound(), Seed(seed), Pool(kern.NewPool(1)), Config(func(c *configs.Config) {
+		c.Chaos.Seed = chaos
+		if s.crowded {
+			c.DRAM.Size = 4 * sim.MiB
+		}
+	}))
 	return s
 }
 
@@ -335,6 +342,9 @@ func (x *soakJob) prepare(rng *rand.Rand) bool {
 		return false
 	}
 	mid := abi.BOCreate{Size: uint64(x.n), Flags: abi.BODevice}
+	if x.crowded {
+		mid.Size += uint64(rng.IntN(1 << 20))
+	}
 	if !soakCall(x, abi.NrBOCreate, &mid) {
 		return false
 	}

@@ -16,9 +16,12 @@ var errNoneIdle = fmt.Errorf("jobs use all buffers that are there: %w", unix.ENO
 // waits instead, within an ioctl of a file, for those of the one to move first. The
 // caller is in no section.
 func (d *Device) makeRoom(f *fw.File) error {
-	err := d.evictOne()
-	if err != errNoneIdle {
+	had := d.available()
+	if err := d.evictOne(); err != errNoneIdle {
 		return err
+	}
+	if d.available() != had {
+		return nil // others have made room meanwhile
 	}
 	o := d.oldest(func(*fw.Object) bool { return true })
 	if o == nil {

@@ -1,6 +1,7 @@
 package npudrv
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -22,6 +23,7 @@ type scrubber struct {
 	lock  hw.Mutex
 	cmd   *hw.DMA
 	dirty []extent
+	now   []extent // being cleared
 }
 
 // extent is memory that holds data of one client, or of several (0).
@@ -41,10 +43,12 @@ func (d *Device) initScrubber() error {
 	return nil
 }
 
-// left returns how many bytes wait to be cleared.
+// left returns how many bytes wait to be cleared, or are being cleared.
 func (x *scrubber) left() (n uint64) {
-	for _, e := range x.dirty {
-		n += e.size
+	for _, list := range [][]extent{x.dirty, x.now} {
+		for _, e := range list {
+			n += e.size
+		}
 	}
 	return n
 }
@@ -64,16 +68,18 @@ func (x *scrubber) reuse(size, align, owner uint64) (uint64, bool) {
 	return 0, false
 }
 
-// run clears all that waits. It waits for the device, so the caller is in no
-// section.
+// run clears all that waits, and awaits what is being cleared. It waits for the
+// device, so the caller is in no section.
 func (x *scrubber) run() error {
 	x.lock.Lock()
 	defer x.lock.Unlock()
 	const fills = pageSize / 64
 	for len(x.dirty) > 0 {
 		some := x.dirty[:min(len(x.dirty), fills)]
-		x.dirty = x.dirty[len(some):]
-		if err := x.clear(some); err != nil {
+		x.dirty, x.now = x.dirty[len(some):], some
+		err := x.clear(some)
+		x.now = nil
+		if err != nil {
 			x.dirty = append(x.dirty, some...)
 			return err
 		}
@@ -105,7 +111,8 @@ func (x *scrubber) exec(packets []abi.Packet) error {
 // that hangs itself is not run again.
 const scrubTries = 4
 
-// jobs is exec with the lock held. Its copies and fills can be run again.
+// jobs is exec with the lock held. Its copies and fills can be run again. Who calls
+// has not made them: whatever ends them in error is EIO, or ENODEV.
 func (x *scrubber) jobs(packets []abi.Packet) (err error) {
 	for range scrubTries {
 		resets := x.d.resets.ResetCount
@@ -114,7 +121,10 @@ func (x *scrubber) jobs(packets []abi.Packet) (err error) {
 			break
 		}
 	}
-	return err
+	if err == nil || errors.Is(err, unix.ENODEV) {
+		return err
+	}
+	return fmt.Errorf("%v: %w", err, unix.EIO)
 }
 
 func (x *scrubber) job(packets []abi.Packet) error {
