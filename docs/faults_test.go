@@ -39,7 +39,7 @@ armed as well from Go (`+"`npu.Device.Inject(fault.Spec{Kind: \"dma-error\", Cou
 while the simulation runs), and by the INJECT block of BAR0 ([registers.md](registers.md)),
 which takes the number of the kind. A program that sees only the driver arms them in
 debugfs: a directory of `+"`fault_inject/`"+` for each kind, with its settings as files;
-`+"`probability`"+`, in percent and written last, arms, and 0 disarms every fault. The keys
+`+"`probability`"+`, in percent and written last, arms in the place of what the directory had armed; 0 disarms. The keys
 of the file are in [config.md](config.md).
 
 A fault sees a *chance* whenever what its row counts happens to its target within

@@ -256,11 +256,12 @@
 
 #define PRESI_INJECT_VALUE_HI 0x3c /* 32 bits, RW: High half. */
 
-#define PRESI_INJECT_ARM 0x40 /* 32 bits, fields: Arms the fault described, or disarms all. */
+#define PRESI_INJECT_ARM 0x40 /* 32 bits, fields: Arms the fault described, disarms all, or what was armed here of its kind. */
 #define PRESI_INJECT_ARM_COMMAND_MASK 0x3U /* WO: What to do. */
 #define PRESI_INJECT_ARM_COMMAND_SHIFT 0
 #define PRESI_INJECT_ARM_COMMAND_ARM 0x1U
 #define PRESI_INJECT_ARM_COMMAND_CLEAR 0x2U
+#define PRESI_INJECT_ARM_COMMAND_OFF 0x3U
 
 #define PRESI_INJECT_STATUS 0x44 /* 32 bits, fields: Outcome of the last ARM. */
 #define PRESI_INJECT_STATUS_STATE_MASK 0x3U /* RO: State. */

@@ -49,6 +49,8 @@ type Ioctl struct {
 	Name string
 	Size int
 	Fn   func(f *File, arg []byte) error
+
+	wakes bool // the device, which it keeps awake until it ends
 }
 
 // Class is the accel class of a system: minors and nodes.

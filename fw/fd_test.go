@@ -110,7 +110,7 @@ func TestSyncobjByDescriptor(t *testing.T) {
 			arg  abi.SyncobjHandle
 			want unix.Errno
 		}{
-			{"export flags", abi.NrSyncobjHandleToFD, abi.SyncobjHandle{Handle: empty, Flags: 2}, unix.EINVAL},
+			{"export flags", abi.NrSyncobjHandleToFD, abi.SyncobjHandle{Handle: empty, Flags: 4}, unix.EINVAL},
 			{"export pad", abi.NrSyncobjHandleToFD, abi.SyncobjHandle{Handle: empty, Pad: 1}, unix.EINVAL},
 			{"export handle", abi.NrSyncobjHandleToFD, abi.SyncobjHandle{Handle: 99}, unix.EINVAL},
 			{"sync file of no syncobj", abi.NrSyncobjHandleToFD, abi.SyncobjHandle{Handle: 99, Flags: 1}, unix.ENOENT},

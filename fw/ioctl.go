@@ -53,9 +53,13 @@ func (f *File) ioctl(request uint32, arg uint64) error {
 		in = size
 	}
 	clear(buf[in:])
-	d.PowerGet()
+	if entry.wakes {
+		d.PowerGet()
+	}
 	err := entry.Fn(f, buf[:entry.Size])
-	d.PowerPut()
+	if entry.wakes {
+		d.PowerPut()
+	}
 	if request>>30&abi.IoctlRead != 0 {
 		if fault := f.user.CopyOut(arg, buf[:size]); fault != nil {
 			return fmt.Errorf("%s: %w", entry.Name, fault)
@@ -90,6 +94,7 @@ func (d *Driver) dispatch() *[256]*Ioctl {
 	clear(table[abi.CommandBase:abi.CommandEnd])
 	for nr, entry := range d.Ioctls {
 		if nr >= abi.CommandBase && nr < abi.CommandEnd {
+			entry.wakes = true
 			table[nr] = &entry
 		}
 	}
@@ -114,21 +119,30 @@ func refuse(errno unix.Errno) func(*File, []byte) error {
 var coreIoctls [256]*Ioctl
 
 func init() {
+	core := func(name string, size int, fn func(*File, []byte) error) Ioctl {
+		return Ioctl{Name: name, Size: size, Fn: fn}
+	}
 	sync := func(name string, size int, fn func(*File, []byte) error) Ioctl {
-		return Ioctl{name, size, requires(FeatureSyncobj, fn)}
+		return core(name, size, requires(FeatureSyncobj, fn))
 	}
 	gem := func(name string, size int, fn func(*File, []byte) error) Ioctl {
-		return Ioctl{name, size, requires(FeatureGEM, fn)}
+		return Ioctl{Name: name, Size: size, Fn: requires(FeatureGEM, fn), wakes: true}
 	}
+	master := func(name string, size int) Ioctl { return core(name, size, refuse(unix.EACCES)) }
 	for nr, entry := range map[uint32]Ioctl{
-		abi.NrVersion:           {"VERSION", abi.SizeOf[abi.VersionInfo](), version},
-		abi.NrGetUnique:         {"GET_UNIQUE", 16, refuse(unix.EINVAL)},
-		abi.NrGetMagic:          {"GET_MAGIC", 4, refuse(unix.EINVAL)},
-		abi.NrGetCap:            {"GET_CAP", abi.SizeOf[abi.GetCap](), getCap},
-		abi.NrSetClientCap:      {"SET_CLIENT_CAP", 16, refuse(unix.EOPNOTSUPP)},
-		abi.NrAuthMagic:         {"AUTH_MAGIC", 4, refuse(unix.EACCES)},
-		abi.NrSetMaster:         {"SET_MASTER", 0, refuse(unix.EACCES)},
-		abi.NrDropMaster:        {"DROP_MASTER", 0, refuse(unix.EACCES)},
+		abi.NrVersion:           core("VERSION", abi.SizeOf[abi.VersionInfo](), version),
+		abi.NrGetUnique:         core("GET_UNIQUE", 16, refuse(unix.EINVAL)),
+		abi.NrGetMagic:          core("GET_MAGIC", 4, refuse(unix.EINVAL)),
+		abi.NrGetCap:            core("GET_CAP", abi.SizeOf[abi.GetCap](), getCap),
+		abi.NrSetClientCap:      core("SET_CLIENT_CAP", 16, refuse(unix.EOPNOTSUPP)),
+		abi.NrAuthMagic:         master("AUTH_MAGIC", 4),
+		abi.NrSetVersion:        master("SET_VERSION", 16),
+		abi.NrModeSetCRTC:       master("MODE_SETCRTC", 104),
+		abi.NrModePageFlip:      master("MODE_PAGE_FLIP", 24),
+		abi.NrModeSetPlane:      master("MODE_SETPLANE", 48),
+		abi.NrModeAtomic:        master("MODE_ATOMIC", 56),
+		abi.NrSetMaster:         master("SET_MASTER", 0),
+		abi.NrDropMaster:        master("DROP_MASTER", 0),
 		abi.NrGemClose:          gem("GEM_CLOSE", abi.SizeOf[abi.GemClose](), gemClose),
 		abi.NrSyncobjCreate:     sync("SYNCOBJ_CREATE", abi.SizeOf[abi.SyncobjCreate](), syncobjCreate),
 		abi.NrSyncobjDestroy:    sync("SYNCOBJ_DESTROY", abi.SizeOf[abi.SyncobjCreate](), syncobjDestroy),
@@ -179,6 +193,8 @@ func getCap(f *File, arg []byte) error {
 		return 0
 	}
 	switch a.Capability {
+	case abi.CapTimestampMonotonic:
+		a.Value = 1
 	case abi.CapPrime:
 		a.Value = has(FeatureGEM) * (abi.PrimeImport | abi.PrimeExport)
 	case abi.CapSyncobj, abi.CapSyncobjTimeline:

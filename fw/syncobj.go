@@ -100,13 +100,24 @@ func NewSyncobj(k hw.Kernel) *Syncobj {
 // a point of the timeline. A point that is not above the last one takes the last
 // one's value, behind it.
 func (s *Syncobj) Attach(value uint64, f *Fence) {
-	if value == 0 {
-		p := s.fresh()
-		p.fence = f
-		p.add(f, 0)
-	} else {
-		s.now.attach(value, f)
+	if value != 0 {
+		s.AddPoint(value, f)
+		return
 	}
+	p := s.fresh()
+	p.fence = f
+	p.add(f, 0)
+	s.settle(f)
+}
+
+// AddPoint adds a fence as a point of the timeline, also with the value 0.
+func (s *Syncobj) AddPoint(value uint64, f *Fence) {
+	s.now.attach(value, f)
+	s.settle(f)
+}
+
+// settle follows a fence that has been put in.
+func (s *Syncobj) settle(f *Fence) {
 	if !f.done {
 		s.changed()
 		return

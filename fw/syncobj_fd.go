@@ -17,8 +17,11 @@ func (d syncobjFD) Close() error {
 
 func (f *File) syncobjHandle(arg []byte) (abi.SyncobjHandle, error) {
 	a := abi.Load[abi.SyncobjHandle](arg)
-	if a.Pad != 0 || a.Flags&^abi.SyncobjSyncFile != 0 {
+	if a.Pad != 0 || a.Flags&^(abi.SyncobjSyncFile|abi.SyncobjTimeline) != 0 {
 		return a, errnof(unix.EINVAL, "syncobj descriptor: flags %#x, pad %#x", a.Flags, a.Pad)
+	}
+	if a.Flags&abi.SyncobjTimeline == 0 {
+		a.Point = 0
 	}
 	return a, nil
 }

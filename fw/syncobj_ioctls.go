@@ -85,7 +85,7 @@ func syncobjTimelineSignal(f *File, arg []byte) error {
 		return err
 	}
 	for i, s := range objs {
-		s.Attach(values[i], SignaledFence(f.Kernel()))
+		s.AddPoint(values[i], SignaledFence(f.Kernel()))
 	}
 	return nil
 }

@@ -103,7 +103,6 @@ func TestSyncobjBadArguments(t *testing.T) {
 			{"DESTROY handle", unix.EINVAL, call(c.f, c.a, abi.NrSyncobjDestroy, &abi.SyncobjCreate{Handle: 55})},
 			{"WAIT flags", unix.EINVAL, call(c.f, c.a, abi.NrSyncobjWait, &abi.SyncobjWait{Handles: one, Count: 1, Flags: 1 << 5})},
 			{"WAIT for available points", unix.EINVAL, call(c.f, c.a, abi.NrSyncobjWait, &abi.SyncobjWait{Handles: one, Count: 1, Flags: abi.SyncobjWaitAvailable})},
-			{"WAIT for nothing", unix.EINVAL, call(c.f, c.a, abi.NrSyncobjWait, &abi.SyncobjWait{Handles: one})},
 			{"WAIT for too many", unix.EINVAL, call(c.f, c.a, abi.NrSyncobjWait, &abi.SyncobjWait{Handles: one, Count: 1 << 20})},
 			{"WAIT address", unix.EFAULT, call(c.f, c.a, abi.NrSyncobjWait, &abi.SyncobjWait{Handles: 4, Count: 1})},
 			{"WAIT handle", unix.ENOENT, call(c.f, c.a, abi.NrSyncobjWait, &abi.SyncobjWait{Handles: c.u32s(55), Count: 1})},
@@ -127,6 +126,25 @@ func TestSyncobjBadArguments(t *testing.T) {
 			assert.ErrorIs(t, b.err, b.want, b.name)
 		}
 		assert.NoError(t, call(c.f, c.a, abi.NrSyncobjDestroy, &abi.SyncobjCreate{Handle: h}))
+		assert.NoError(t, call(c.f, c.a, abi.NrSyncobjWait, &abi.SyncobjWait{Flags: abi.SyncobjWaitDeadline}), "a wait for nothing asks for flags")
+		assert.ErrorIs(t, call(c.f, c.a, abi.NrSyncobjWait, &abi.SyncobjWait{Flags: 1 << 9}), unix.EINVAL)
+	})
+}
+
+// A point 0 that is signalled comes behind those that are there, as every point that
+// is not above the last.
+func TestTimelineSignalOfPointZero(t *testing.T) {
+	withClient(t, func(c *client) {
+		h := c.create(0)
+		f := c.attach(h, 5)
+		require.NoError(t, call(c.f, c.a, abi.NrSyncobjTimeSignal, &abi.SyncobjTimelineArray{Handles: c.u32s(h), Points: c.u64s(0), Count: 1}))
+		_, err := c.wait([]uint32{h}, []uint64{5}, 0, c.k.Now()+100)
+		assert.ErrorIs(t, err, unix.ETIME)
+		_, err = c.wait([]uint32{h}, nil, 0, c.k.Now()+100)
+		assert.ErrorIs(t, err, unix.ETIME, "everything there is")
+		f.Signal(nil)
+		_, err = c.wait([]uint32{h}, []uint64{5}, 0, 0)
+		assert.NoError(t, err)
 	})
 }
 

@@ -40,9 +40,9 @@ const certain = 1_000_000
 
 // injection is debugfs's fault_inject of a simulated device: a directory a kind of
 // fault, with the settings by the names of the kernel's fault injection. They are
-// the driver's until probability is written, which arms a fault with all of them,
-// so it comes last; 0 there disarms. The device disarms all faults at once, and
-// then every directory says 0.
+// the driver's until probability is written, which arms a fault with all of them in
+// the place of the one that the directory had armed before, so it comes last; 0
+// there disarms.
 type injection struct {
 	d     *Device
 	lock  hw.Mutex // over the block's registers
@@ -131,8 +131,8 @@ func (k *injectable) storeProbability(text []byte) error {
 	return err
 }
 
-// command arms the fault or, with a probability of 0, disarms all. The caller has
-// seen to it that the device is awake.
+// command arms the fault in the place of the one before, or none with a probability
+// of 0. The caller has seen to it that the device is awake.
 func (k *injectable) command(p uint32) error {
 	d := k.x.d
 	switch kinds := d.read(regInjKinds); {
@@ -141,11 +141,9 @@ func (k *injectable) command(p uint32) error {
 	case kinds < k.number:
 		return fmt.Errorf("fault %s: the device knows %d kinds: %w", k.kind.Name, kinds, unix.EOPNOTSUPP)
 	}
-	if p == 0 {
-		d.write(regInjArm, abi.InjectClear)
-		for _, other := range k.x.kinds {
-			other.probability = 0
-		}
+	d.write(regInjKind, k.number)
+	d.write(regInjArm, abi.InjectOff)
+	if k.probability = 0; p == 0 {
 		return nil
 	}
 	k.describe(p)

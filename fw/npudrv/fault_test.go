@@ -68,10 +68,16 @@ func TestFaultInjectTree(t *testing.T) {
 			assert.True(t, d.NPU.Faults().Live(fault.Kind(i+1)), k.Name)
 			assert.Equal(t, "100\n", read(t, d.Class.Debug, faults+k.Name+"/probability"))
 		}
-		arm(t, d, "thermal", "probability", "0")
-		d.Bus.Sleep(2e3)
+		own, err := d.NPU.Inject(fault.Spec{Kind: "thermal", Count: 1 << 30}) // not by debugfs: it is nobody else's
+		require.NoError(t, err)
 		for i, k := range abi.InjectKinds {
-			assert.False(t, d.NPU.Faults().Live(fault.Kind(i+1)), "all are disarmed")
+			arm(t, d, k.Name, "probability", "0.5") // in the place of the first
+			arm(t, d, k.Name, "probability", "0")
+			d.Bus.Sleep(2e3)
+			assert.Equal(t, k.Name == own.Spec.Kind, d.NPU.Faults().Live(fault.Kind(i+1)), k.Name)
+			if i+1 < len(abi.InjectKinds) {
+				assert.True(t, d.NPU.Faults().Live(fault.Kind(i+2)), "the next one is as it was")
+			}
 			assert.Equal(t, "0\n", read(t, d.Class.Debug, faults+k.Name+"/probability"))
 			assert.Equal(t, "1000000\n", read(t, d.Class.Debug, faults+k.Name+"/space"), "settings stay")
 		}

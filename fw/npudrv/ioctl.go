@@ -43,9 +43,7 @@ func query(f *fw.File, arg []byte) error {
 		return err
 	}
 	if a.Ptr != 0 {
-		out := make([]byte, min(int(a.Size), maxAnswer))
-		copy(out, answer)
-		if err := f.User().CopyOut(a.Ptr, out); err != nil {
+		if err := copyOut(f, a.Ptr, answer, uint64(a.Size)); err != nil {
 			return err
 		}
 	}
@@ -54,8 +52,20 @@ func query(f *fw.File, arg []byte) error {
 	return nil
 }
 
-// maxAnswer bounds what a query writes to a larger buffer.
-const maxAnswer = 4096
+// copyOut fills n bytes of the caller's with an answer, or what fits of it, and zeros
+// behind it.
+func copyOut(f *fw.File, at uint64, answer []byte, n uint64) error {
+	part := make([]byte, pageSize)
+	for m := copy(part, answer[:min(n, uint64(len(answer)))]); n > 0; m = 0 {
+		step := min(n, pageSize)
+		clear(part[m:])
+		if err := f.User().CopyOut(at, part[:step]); err != nil {
+			return err
+		}
+		at, n = at+step, n-step
+	}
+	return nil
+}
 
 func (d *Device) answer(kind uint32) ([]byte, error) {
 	switch kind {

@@ -8,6 +8,7 @@ const (
 	NrVersion           = 0x00
 	NrGetUnique         = 0x01
 	NrGetMagic          = 0x02
+	NrSetVersion        = 0x07
 	NrGemClose          = 0x09
 	NrGetCap            = 0x0c
 	NrSetClientCap      = 0x0d
@@ -16,6 +17,10 @@ const (
 	NrDropMaster        = 0x1f
 	NrPrimeHandleToFD   = 0x2d
 	NrPrimeFDToHandle   = 0x2e
+	NrModeSetCRTC       = 0xa2
+	NrModePageFlip      = 0xb0
+	NrModeSetPlane      = 0xb7
+	NrModeAtomic        = 0xbc
 	NrSyncobjCreate     = 0xbf
 	NrSyncobjDestroy    = 0xc0
 	NrSyncobjHandleToFD = 0xc1
@@ -51,9 +56,10 @@ func RequestOf[T any](nr uint32) uint32 { return Request(IoctlRead|IoctlWrite, n
 
 // Capabilities of GET_CAP.
 const (
-	CapPrime           = 0x5
-	CapSyncobj         = 0x13
-	CapSyncobjTimeline = 0x14
+	CapPrime              = 0x5
+	CapTimestampMonotonic = 0x6
+	CapSyncobj            = 0x13
+	CapSyncobjTimeline    = 0x14
 
 	PrimeImport = 1 << 0
 	PrimeExport = 1 << 1
@@ -89,6 +95,7 @@ const (
 	SyncobjWaitDeadline       = 1 << 3
 	SyncobjQueryLastSubmitted = 1 << 0
 	SyncobjSyncFile           = 1 << 0
+	SyncobjTimeline           = 1 << 1 // of HANDLE_TO_FD and FD_TO_HANDLE: point counts
 )
 
 // SyncobjCreate is drm_syncobj_create (8 B); SyncobjDestroy has its layout.

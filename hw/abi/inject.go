@@ -10,6 +10,7 @@ const BaseInject = 0x4000
 const (
 	InjectArm   = 1
 	InjectClear = 2
+	InjectOff   = 3 // what the block has armed of KIND
 
 	InjectIdle    = 0
 	InjectArmed   = 1
@@ -109,9 +110,9 @@ var Inject = reg.Table{
 		rw(0x034, "DURATION_NS", "How long a strike lasts, or how late it makes things."),
 		rw(0x038, "VALUE_LO", "Parameter of the kind."),
 		rw(0x03c, "VALUE_HI", "High half."),
-		{Offset: 0x040, Name: "ARM", Size: 4, Access: reg.WO, Text: "Arms the fault described, or disarms all.", Fields: []reg.Field{
+		{Offset: 0x040, Name: "ARM", Size: 4, Access: reg.WO, Text: "Arms the fault described, disarms all, or what was armed here of its kind.", Fields: []reg.Field{
 			{Name: "COMMAND", Hi: 1, Lo: 0, Access: reg.WO, Text: "What to do.", Values: []reg.Value{
-				{Value: InjectArm, Name: "ARM"}, {Value: InjectClear, Name: "CLEAR"}}}}},
+				{Value: InjectArm, Name: "ARM"}, {Value: InjectClear, Name: "CLEAR"}, {Value: InjectOff, Name: "OFF"}}}}},
 		{Offset: 0x044, Name: "STATUS", Size: 4, Access: reg.RO, Text: "Outcome of the last ARM.", Fields: []reg.Field{
 			{Name: "STATE", Hi: 1, Lo: 0, Access: reg.RO, Text: "State.", Values: values("IDLE", "ARMED", "REFUSED")}}},
 		ro(0x048, "STRUCK", "Strikes of all faults since power-on."),

@@ -15,8 +15,9 @@ func (d *Device) Faults() *fault.Injector { return d.faults }
 
 // inject is the INJECT block: faults from software that runs on the simulation.
 type inject struct {
-	d    *Device
-	regs *reg.File
+	d     *Device
+	regs  *reg.File
+	armed [fault.NumKinds][]*fault.Armed // here
 }
 
 func newInject(d *Device) *inject {
@@ -35,9 +36,20 @@ func (x *inject) command(v uint64) {
 	switch v {
 	case abi.InjectArm:
 		x.status(abi.InjectArmed)
-		if _, err := x.d.Inject(x.spec()); err != nil {
+		if a, err := x.d.Inject(x.spec()); err != nil {
 			x.status(abi.InjectRefused)
+		} else {
+			k := x.get("KIND")
+			x.armed[k] = append(x.armed[k], a)
 		}
+	case abi.InjectOff:
+		if k := x.get("KIND"); k < uint64(fault.NumKinds) {
+			for _, a := range x.armed[k] {
+				a.Disarm()
+			}
+			x.armed[k] = nil
+		}
+		x.status(abi.InjectIdle)
 	case abi.InjectClear:
 		x.d.faults.Clear()
 		x.status(abi.InjectIdle)
