@@ -166,15 +166,20 @@ func (b *bo) release() {
 	b.d.bus.FreePages(b.pages)
 }
 
-// Mapping implements fw.ObjectFuncs: host memory itself, or device memory
-// through BAR2 as far as that reaches.
+// Mapping implements fw.ObjectFuncs: host memory itself, or device memory through
+// BAR2. A buffer beyond that moves to host memory first.
 func (boFuncs) Mapping(o *fw.Object) (fw.Mapping, error) {
 	b := o.Private.(*bo)
-	if b.pages == nil && b.at+b.size > b.d.windowSize {
-		return nil, fmt.Errorf("buffer beyond the %d bytes of device memory that the CPU sees: %w", b.d.windowSize, unix.EINVAL)
+	if !b.visible() {
+		if err := b.d.expose(o); err != nil {
+			return nil, err
+		}
 	}
 	return mapping{b}, nil
 }
+
+// visible reports whether the CPU reaches the whole buffer.
+func (b *bo) visible() bool { return b.pages != nil || b.at+b.size <= b.d.windowSize }
 
 // mapping is a program's view of a buffer.
 type mapping struct{ b *bo }
@@ -186,13 +191,27 @@ func (m mapping) check(p []byte, off int64) error {
 	return nil
 }
 
+// holdResidency takes the residency lock at a moment at which device memory answers:
+// it waits for the end of a reset that somebody else makes, or of a function-level one.
+func (d *Device) holdResidency() {
+	for {
+		d.residency.Lock()
+		if !d.frozen && !d.dark {
+			return
+		}
+		d.residency.Unlock()
+		d.mmuLock.Lock() // which the reset has
+		d.mmuLock.Unlock()
+	}
+}
+
 // ReadAt implements fw.Mapping.
 func (m mapping) ReadAt(p []byte, off int64) (int, error) {
 	if err := m.check(p, off); err != nil {
 		return 0, err
 	}
 	if m.b.flags&abi.BODevice != 0 {
-		m.b.d.residency.Lock()
+		m.b.d.holdResidency()
 		defer m.b.d.residency.Unlock()
 	}
 	if m.b.pages != nil {
@@ -212,7 +231,7 @@ func (m mapping) WriteAt(p []byte, off int64) (int, error) {
 		return 0, err
 	}
 	if m.b.flags&abi.BODevice != 0 {
-		m.b.d.residency.Lock()
+		m.b.d.holdResidency()
 		defer m.b.d.residency.Unlock()
 	}
 	if m.b.pages != nil {

@@ -2,6 +2,7 @@ package npudrv
 
 import (
 	"fmt"
+	"math"
 
 	"golang.org/x/sys/unix"
 
@@ -45,6 +46,35 @@ func (d *Device) evictOne() error {
 	if o == nil {
 		return errNoneIdle
 	}
+	return d.evict(o)
+}
+
+// expose moves a buffer that lies beyond the part of device memory that the CPU
+// reaches to host memory, when jobs have left it. The caller is in no section.
+func (d *Device) expose(o *fw.Object) error {
+	b := o.Private.(*bo)
+	d.PowerGet()
+	defer d.PowerPut()
+	for {
+		if err := o.Reservation().Wait(fw.UsageBookkeep, math.MaxInt64); err != nil {
+			return err
+		}
+		d.residency.Lock()
+		if b.visible() {
+			d.residency.Unlock()
+			return nil
+		}
+		if o.Reservation().Idle(fw.UsageBookkeep) {
+			err := d.evict(o)
+			d.residency.Unlock()
+			return err
+		}
+		d.residency.Unlock()
+	}
+}
+
+// evict moves a buffer that no job uses. The caller has the residency lock.
+func (d *Device) evict(o *fw.Object) error {
 	o.Get()
 	defer o.Put()
 	var locked fw.Reservations

@@ -159,3 +159,55 @@ func TestRoomIsAwaited(t *testing.T) {
 		})
 	}
 }
+
+// A buffer that lies beyond what the CPU sees of device memory moves to host memory
+// when a program maps it, with its data and its address, and behind the jobs that use
+// it.
+func TestMappingBeyondTheWindow(t *testing.T) {
+	d := fwtest.NewDevice(t, fwtest.Config(func(c *configs.Config) {
+		c.DRAM.Device, c.DRAM.Channels, c.DRAM.Size = "DDR4_2400U", 1, 1*sim.GiB
+	}))
+	d.Run(func() {
+		p := d.Open()
+		const n = 1 << 20
+		p.NewBuffer(300<<20, abi.BODevice) // BAR2 has 256 MiB
+		far := abi.BOCreate{Size: n, Flags: abi.BODevice}
+		fwtest.Must(p, abi.NrBOCreate, &far)
+		src := p.NewBuffer(n, abi.BOHost)
+		src.Write(0, pattern(n, 5))
+		b := &fwtest.Buffer{Handle: far.Handle, Addr: far.DeviceAddr, Size: n}
+		q := p.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		j := p.Start(q, &fwtest.Job{Packets: []abi.Packet{fwtest.Copy(far.DeviceAddr, src.Addr, n)}, Buffers: []*fwtest.Buffer{src, b}})
+		info := abi.BOInfo{Handle: far.Handle}
+		fwtest.Must(p, abi.NrBOInfo, &info)
+		assert.EqualValues(t, 1, info.Resident)
+		view, err := p.File.Mmap(info.MmapOffset, n)
+		require.NoError(t, err)
+		assert.NoError(t, p.Wait(j.Done, 0), "the job has ended")
+		got := make([]byte, n)
+		_, err = view.ReadAt(got, 0)
+		require.NoError(t, err)
+		assert.Equal(t, pattern(n, 5), got)
+		fwtest.Must(p, abi.NrBOInfo, &info)
+		assert.Zero(t, info.Resident)
+		assert.Equal(t, far.DeviceAddr, info.DeviceAddr)
+		view.Unmap()
+	})
+}
+
+// A mapping waits while somebody resets the function, and is not told all ones.
+func TestMappingDuringAReset(t *testing.T) {
+	d := fwtest.NewDevice(t)
+	d.Run(func() {
+		p := d.Open()
+		b := p.NewBuffer(4096, abi.BODevice)
+		b.Write(0, pattern(64, 1))
+		reset := d.Go("reset", func() { assert.NoError(t, d.Host.Bus().ResetDevice()) })
+		d.Bus.Sleep(10e3)
+		q := p.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+		assert.Zero(t, p.Status(q).ResetCount)
+		assert.NotEqual(t, []byte{0xff, 0xff, 0xff, 0xff}, b.Read(0, 4))
+		assert.EqualValues(t, 1, p.Status(q).ResetCount, "it is over")
+		reset.Join()
+	})
+}
