@@ -55,12 +55,17 @@ func serveBy(cfg Config, work []offered, single, stripes bool) (*channel, map[in
 	return c, rec.ends, *stats
 }
 
-func drawConfig(t *rapid.T) Config {
+func drawConfig(t *rapid.T, devices []string) Config {
+	device := rapid.SampledFrom(devices).Draw(t, "device")
+	refresh := []string{refreshAllBank, refreshNone}
+	if deviceNamed(device).t.REFIpb > 0 {
+		refresh = append(refresh, refreshPerBank)
+	}
 	return Config{
-		Device:  rapid.SampledFrom(Devices()).Draw(t, "device"),
+		Device:  device,
 		Map:     rapid.SampledFrom([]string{"robabgracoch", "rocobabgrach", "robacobgrachco2", "rocorababgch", "robaracobgchco3", stripedMap}).Draw(t, "map"),
 		Policy:  rapid.SampledFrom([]string{"open", "open", "open", "closed"}).Draw(t, "policy"),
-		Refresh: rapid.SampledFrom([]string{"all-bank", "none"}).Draw(t, "refresh"),
+		Refresh: rapid.SampledFrom(refresh).Draw(t, "refresh"),
 	}
 }
 
@@ -82,7 +87,7 @@ func drawWork(t *rapid.T) (work []offered) {
 // the same ends, counts and final state, to the tick.
 func TestBurstDecidesAsSingleSteps(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		cfg, work := drawConfig(t), drawWork(t)
+		cfg, work := drawConfig(t, Devices()), drawWork(t)
 		a, ends, stats := serveAll(cfg, work, false)
 		b, wantEnds, wantStats := serveAll(cfg, work, true)
 		require.Equal(t, wantEnds, ends)
@@ -99,7 +104,7 @@ func TestBurstDecidesAsSingleSteps(t *testing.T) {
 // a crowd every end stays within 2 %. Stripes have a test of their own.
 func TestRunTakesAsLongAsItsTransactions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		cfg, work := drawConfig(t), drawWork(t)
+		cfg, work := drawConfig(t, Devices()), drawWork(t)
 		if rapid.Bool().Draw(t, "alone") {
 			work = work[:1]
 		}
