@@ -148,6 +148,8 @@ func TestEveryByteIsMovedOnce(t *testing.T) {
 		{Device: "HBM3_6400_16ch"},
 		{Device: "HBM2_2000_8ch", Channels: 5, Map: "robaracobgchco3"},
 		{Device: "DDR4_3200AA", Channels: 3, Map: "chrobabgraco", Policy: "closed"},
+		{Device: "HBM2E_3200_1ch", Channels: 12, Map: stripedMap, ReadEntries: 128, WriteEntries: 128},
+		{Device: "LPDDR5_6400", Channels: 4, Map: "robabgra^chco"},
 		{Device: "HBM4_8000_1ch", Channels: 8, Refresh: "per-bank"},
 	} {
 		b := newBench(t, cfg)
