@@ -181,10 +181,20 @@ func (sh *shorthand) operand(name string, role Role, shape ...int) {
 	sh.b.declare(sh.place, Tensor{Name: name, Role: role, DType: sh.b.g.DType, Shape: shape})
 }
 
+// batched returns a size multiplied by the batch, 1 if that is too much.
+func (sh *shorthand) batched(n int) int {
+	if n > maxDim/sh.batch {
+		sh.faults.add(&Error{Source: sh.text, Key: "batch",
+			Msg: fmt.Sprintf("%d is out of range; want at most %d, as it multiplies %d and a size is at most %d", sh.batch, maxDim/n, n, maxDim)})
+		return 1
+	}
+	return n * sh.batch
+}
+
 // one declares an operand x with the batch in front.
 func (sh *shorthand) one() map[string]any {
 	shape := slices.Clone(sh.sizes)
-	shape[0] = min(shape[0]*sh.batch, maxDim)
+	shape[0] = sh.batched(shape[0])
 	sh.operand("x", Input, shape...)
 	return map[string]any{"in": "x"}
 }
@@ -209,7 +219,7 @@ func (sh *shorthand) conv() map[string]any {
 
 // gemm declares A and B as whole batches.
 func (sh *shorthand) gemm() map[string]any {
-	m, k, n := min(sh.sizes[0]*sh.batch, maxDim), sh.sizes[1], sh.sizes[2]
+	m, k, n := sh.batched(sh.sizes[0]), sh.sizes[1], sh.sizes[2]
 	s := spec{place: sh.place, kind: KindGemm, attrs: sh.attrs, env: env{}}
 	batch := s.nested("batch", 1)
 	all := batch[0] * batch[1]
@@ -231,6 +241,6 @@ func (sh *shorthand) gather() map[string]any {
 	n := s.int("n", 1, 1)
 	delete(sh.attrs, "n")
 	sh.operand("table", Weight, sh.sizes...)
-	sh.b.declare(sh.place, Tensor{Name: "index", Role: Index, DType: I32, Shape: []int{min(n*sh.batch, maxDim)}})
+	sh.b.declare(sh.place, Tensor{Name: "index", Role: Index, DType: I32, Shape: []int{sh.batched(n)}})
 	return map[string]any{"in": "index", "table": "table"}
 }

@@ -16,9 +16,12 @@ func (a *app) arrayCommand() *cobra.Command {
 convolution in tiles. Columns: M,K,N (or a convolution's ifmap_h,ifmap_w,filt_h,
 filt_w,channels,num_filt and optionally stride_h,stride_w), array_h,array_w,
 dataflow (ws, os, is), overlap (double_buffered, scalesim), and optionally dtype,
-groups, line and mapping (a tiling, [T] … - [O] … - [I] …). What no column says
-is of the machine given by --config; without one, of a bare array. A line
-repeats its row.` + batchHelp,
+groups, line and mapping (a tiling, [T] … - [O] … - [I] …). A convolution's
+channels and num_filt are those of all its groups; of products and tilings,
+groups counts how many follow one another. What no column says is of the machine
+given by --config; without one, of a bare array, which takes a row of any type
+in a cycle. A line repeats its row; its util_pct are the multiply-accumulates as
+a share of the peak of their type.` + batchHelp,
 		Example: `  presi array --batch layers.csv
   presi array -c edge --batch tiles.csv`,
 	}, func(c *cobra.Command, _ []string) error {

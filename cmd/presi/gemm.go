@@ -14,7 +14,8 @@ func (a *app) gemmCommand() *cobra.Command {
 		Short: "time matrix products on a machine",
 		Long: `Gemm submits products of an M×K and a K×N matrix in device memory to a machine,
 through its driver, and prints what the device takes: from the kernel's arrival
-at the cores to its last result in memory. A line repeats its row.` + batchHelp,
+at the cores to its last result in memory. A line repeats its row; its util_pct
+are the multiply-accumulates as a share of the peak of their type.` + batchHelp,
 		Example: "  presi gemm -c datacenter --batch shapes.csv",
 	}, func(c *cobra.Command, _ []string) error {
 		if err := wantsBatch(c, file); err != nil {

@@ -23,7 +23,7 @@ var memColumns = [4]struct{ name, value, usage string }{
 	{"device", "DDR4_3200AA", "memory device, a `PRESET` as in [dram] of a machine"},
 	{"map", "robabgracoch", "address `MAP`: fields from the most to the least significant"},
 	{"pattern", "seq_rd", "`PATTERN`: seq, rand, triad, stride<S> or conflict<K>, with _rd, _wr or _rw21 behind"},
-	{"mode", "sat", "`MODE`: sat, mlp<K> (reads outstanding) or rate<P> (percent of the peak)"},
+	{"mode", "sat", "`MODE`: sat, mlp<K> (at most K reads outstanding; writes as they find room) or rate<P> (percent of the peak)"},
 }
 
 func (a *app) memCommand() *cobra.Command {

@@ -119,6 +119,9 @@ func (c *ArrayConfig) shared(s *ArraySpec, folds, t int64) (stream, last int64) 
 // Peak returns the multiply-accumulates a core's arrays do in a cycle at most.
 func (c *ArrayConfig) Peak() int64 { return int64(c.Rows) * int64(c.Cols) * int64(max(c.Units, 1)) }
 
+// PeakOf returns Peak with operands of type t.
+func (c *ArrayConfig) PeakOf(t abi.DType) float64 { return float64(c.Peak()) / float64(c.rate(t)) }
+
 // stream returns the cycles of t vectors passing a stationary operand: with
 // weights in the array, each line is cut into instructions of BurstRows rows
 // that take BurstCycles at least.

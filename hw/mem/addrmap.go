@@ -33,7 +33,8 @@ type bitPart struct {
 // consecutive x of one channel are consecutive y.
 type addrMap struct {
 	channels   uint64
-	below      uint // index bits below the channel digit
+	below      uint     // index bits below the channel digit
+	channelXor []uint64 // bits of the index above the channel digit whose parity flips each bit of the digit
 	parts      []bitPart
 	runBits    uint // the lowest bits of y that are all column bits
 	bits       uint // bits of y
@@ -55,7 +56,8 @@ type coord struct {
 // "^ba" is a bank exclusive-ored with all bits of the row, so that streams a
 // power of two apart do not meet in one bank ("A permutation-based page
 // interleaving scheme", MICRO 2000; "DRAMA", USENIX Security 2016, finds such
-// functions in processors).
+// functions in processors). "^ch" is a channel hashed with all bits above it:
+// hashChannel.
 func parseMap(text string, d *device, channels int) (*addrMap, error) {
 	width := [numFields]int{d.bits[2], d.bits[1], d.bits[0], d.rank[0] + d.rank[1], d.bits[3]}
 	used := [numFields]int{}
@@ -64,11 +66,16 @@ func parseMap(text string, d *device, channels int) (*addrMap, error) {
 	for len(rest) > 0 {
 		token, w, cut := lastToken(rest)
 		rest = rest[:cut]
-		if hashed, ok := strings.CutSuffix(rest, "^"); ok && token == fieldNames[fieldBank] {
-			rest, m.hashed = hashed, true
+		unhashed, hashed := strings.CutSuffix(rest, "^")
+		if hashed && token == fieldNames[fieldBank] {
+			rest, m.hashed = unhashed, true
 		}
 		if token == "ch" && w < 0 && !sawChannel {
 			sawChannel, m.below = true, m.bits
+			if hashed {
+				rest = unhashed
+				m.hashChannel()
+			}
 			continue
 		}
 		f := fieldIndex(token)
@@ -98,6 +105,42 @@ func parseMap(text string, d *device, channels int) (*addrMap, error) {
 	m.findStripe(width[fieldGroup])
 	m.bankOf = [numFields]uint{fieldGroup: uint(width[fieldBank]), fieldRank: uint(width[fieldBank] + width[fieldGroup])}
 	return m, nil
+}
+
+// irreducible are polynomials over GF(2) by degree, bit k the coefficient of
+// z^k: of each degree the smallest that is primitive.
+var irreducible = [...]uint64{1, 0x3, 0x7, 0xb, 0x13, 0x25, 0x43, 0x83, 0x11d, 0x211, 0x409, 0x805, 0x1053, 0x201b, 0x402b, 0x8003, 0x1002d}
+
+// hashChannel makes the channel pseudo-random as in B. R. Rau,
+// "Pseudo-randomly interleaved memory" (ISCA 1991). With 2^a the largest power
+// of two that divides the number of channels, the low a bits of the channel
+// are those of its digit and then the bits above the digit, taken as one
+// polynomial, modulo an irreducible polynomial of degree a. Any a consecutive
+// of its bits give all 2^a remainders, so rows a power of two apart spread
+// evenly over the channels; an odd factor spreads them by itself.
+func (m *addrMap) hashChannel() {
+	a := bits.TrailingZeros64(m.channels)
+	p := irreducible[a]
+	m.channelXor = make([]uint64, a)
+	remainder := uint64(1) << a // z^(a+k), to be reduced
+	for k := range 64 {
+		if remainder>>a != 0 {
+			remainder ^= p
+		}
+		for b := range m.channelXor {
+			m.channelXor[b] |= remainder >> b & 1 << k
+		}
+		remainder <<= 1
+	}
+}
+
+// flip returns what is exclusive-ored with the channel digit below an index
+// above it: a permutation of the channels, its own inverse.
+func (m *addrMap) flip(above uint64) (x uint64) {
+	for b, mask := range m.channelXor {
+		x |= uint64(bits.OnesCount64(above&mask)&1) << b
+	}
+	return x
 }
 
 // stripeBits bounds a stripe where the map does not: 32 transactions are 1 KiB
@@ -176,16 +219,23 @@ func (m *addrMap) decode(y uint64) coord {
 
 // split turns an index into its channel and in-channel index.
 func (m *addrMap) split(x uint64) (channel int, y uint64) {
-	low := x & (1<<m.below - 1)
+	digit, above, low := m.digits(x)
+	return int(digit ^ m.flip(above)), above<<m.below | low
+}
+
+// digits returns an index's channel digit and what is above and below it.
+func (m *addrMap) digits(x uint64) (digit, above, low uint64) {
+	low = x & (1<<m.below - 1)
 	high := x >> m.below
 	if m.channels&(m.channels-1) == 0 {
-		return int(high & (m.channels - 1)), high>>bits.TrailingZeros64(m.channels)<<m.below | low
+		return high & (m.channels - 1), high >> bits.TrailingZeros64(m.channels), low
 	}
-	return int(high % m.channels), high/m.channels<<m.below | low
+	return high % m.channels, high / m.channels, low
 }
 
 // span returns the in-channel indices [from, to) of channel c among the
-// transactions [x0, x1]: consecutive, as the channel is one digit of x.
+// transactions [x0, x1]: consecutive, as below one index above the channel
+// digit every channel stands once.
 func (m *addrMap) span(c int, x0, x1 uint64) (from, to uint64) {
 	return m.firstAtOrAfter(c, x0), m.firstAtOrAfter(c, x1+1)
 }
@@ -193,13 +243,17 @@ func (m *addrMap) span(c int, x0, x1 uint64) (from, to uint64) {
 // firstAtOrAfter returns the smallest in-channel index of channel c whose
 // transaction index is at least x.
 func (m *addrMap) firstAtOrAfter(c int, x uint64) uint64 {
-	at, y := m.split(x)
-	switch {
-	case c == at:
-		return y
-	case c > at:
-		return y >> m.below << m.below
+	digit, above, low := m.digits(x)
+	switch own := uint64(c) ^ m.flip(above); {
+	case own == digit:
+		return above<<m.below | low
+	case own > digit:
+		return above << m.below
 	default:
-		return (y>>m.below + 1) << m.below
+		return (above + 1) << m.below
 	}
 }
+
+// nextBlock returns the first transaction after x in another channel or with
+// another index above the channel.
+func (m *addrMap) nextBlock(x uint64) uint64 { return (x>>m.below + 1) << m.below }

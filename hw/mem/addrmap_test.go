@@ -1,6 +1,7 @@
 package mem
 
 import (
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -13,8 +14,8 @@ import (
 func TestSplitIsABijection(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := rapid.SampledFrom(devices).Draw(t, "device")
-		text := rapid.SampledFrom([]string{"robabgracoch", "rocobabgrach", "robabgracochco2", "rochrabgbaco", "chrocorababg", "robaracobgchco3"}).Draw(t, "map")
-		channels := rapid.SampledFrom([]int{1, 2, 5, 6, 16}).Draw(t, "channels")
+		text := rapid.SampledFrom([]string{"robabgracoch", "rocobabgrach", "robabgracochco2", "rochrabgbaco", "chrocorababg", "robaracobgchco3", "robabgraco^chco2", "roco^babgra^ch"}).Draw(t, "map")
+		channels := rapid.SampledFrom([]int{1, 2, 5, 6, 16, 24}).Draw(t, "channels")
 		m, err := parseMap(text, &d, channels)
 		require.NoError(t, err)
 		n := uint64(channels) << m.bits
@@ -38,6 +39,94 @@ func TestSplitIsABijection(t *testing.T) {
 		}
 		assert.Equal(t, count, next)
 	})
+}
+
+// TestHashedChannelsSpreadPowersOfTwo checks that rows a power of two apart use
+// all channels equally: exactly from a multiple of so many rows on, and about
+// so anywhere.
+func TestHashedChannelsSpreadPowersOfTwo(t *testing.T) {
+	d := deviceNamed("HBM2E_3200_1ch")
+	rapid.Check(t, func(t *rapid.T) {
+		channels := rapid.OneOf(rapid.IntRange(1, 64), rapid.IntRange(1, maxChannels)).Draw(t, "channels")
+		m, err := parseMap("ro^bacora^chco2bgco1", d, channels)
+		require.NoError(t, err)
+		n := uint64(channels)
+		size := n << m.bits
+		pitch := uint64(1) << rapid.UintRange(m.below, m.bits).Draw(t, "pitch")
+		rounds := rapid.Uint64Range(1, min(size/pitch/n, 8)).Draw(t, "rows of each channel")
+		rows := rounds * n
+		first := n * rapid.Uint64Range(0, size/pitch/n-rounds).Draw(t, "first")
+		count := make([]uint64, channels)
+		for i := range rows {
+			c, _ := m.split((first + i) * pitch)
+			count[c]++
+		}
+		for c := range count {
+			require.Equal(t, rounds, count[c], "channel %d", c)
+		}
+
+		// An offset adds carries. The spread stays near that of chance.
+		if size/pitch < 17*n {
+			return
+		}
+		offset := rapid.Uint64Range(0, size-16*n*pitch).Draw(t, "offset")
+		clear(count)
+		for i := range 16 * n {
+			c, _ := m.split(offset + i*pitch)
+			count[c]++
+		}
+		for c := range count {
+			require.InDelta(t, 16, count[c], 16, "channel %d", c)
+		}
+	})
+}
+
+// TestHashedChannelsAreVisitedInTurn checks that a period of consecutive
+// addresses visits each channel once, and that rows of sizes other than a power of
+// two meet in one channel about as seldom as by chance.
+func TestHashedChannelsAreVisitedInTurn(t *testing.T) {
+	m, err := parseMap("ro^bacora^chco2bgco1", deviceNamed("HBM2E_3200_1ch"), 16)
+	require.NoError(t, err)
+	uneven, sum := 0, uint64(0)
+	for pitch := range uint64(2048) {
+		pitch++
+		var count [16]uint64
+		for i := range uint64(64) {
+			c, _ := m.split(i * pitch << m.below)
+			count[c]++
+		}
+		most := slices.Max(count[:])
+		if sum += most; most > 16 {
+			uneven++
+		}
+	}
+	assert.Less(t, uneven, 2048/50, "pitches of which a channel has over four times its share of 64 rows")
+	assert.InDelta(t, 8.2, float64(sum)/2048, 0.5, "rows in the fullest channel; 8.2 by chance, 12 without the hash")
+	for above := range uint64(1000) {
+		seen := 0
+		for digit := range uint64(16) {
+			c, y := m.split((above<<4 | digit) << m.below)
+			seen |= 1 << c
+			assert.Equal(t, above<<m.below, y)
+		}
+		assert.Equal(t, 1<<16-1, seen)
+	}
+}
+
+func TestPolynomialsArePrimitive(t *testing.T) {
+	for a, p := range irreducible {
+		if a == 0 {
+			continue // no hash
+		}
+		x, period := uint64(1), 0
+		for period == 0 || x != 1 && period < 1<<a {
+			period++
+			if x <<= 1; x>>a != 0 {
+				x ^= p
+			}
+		}
+		assert.Equal(t, 1<<a-1, period, "degree %d", a)
+	}
 }
 
 func TestDecodeByHand(t *testing.T) {

@@ -15,7 +15,7 @@ type Config struct {
 	Device        string           `toml:"device" doc:"preset of a memory device, such as LPDDR5_6400"`
 	Channels      int              `toml:"channels" doc:"channels of that device, side by side"`
 	Size          sim.Bytes        `toml:"size" doc:"bytes in use"`
-	Map           string           `toml:"map" doc:"address map, fields from the most to the least significant, such as robabgracoch"`
+	Map           string           `toml:"map" doc:"address map, fields from the most to the least significant, such as robabgracoch; ^ba is hashed with the row, ^ch with all bits above it"`
 	Policy        string           `toml:"policy" doc:"rows stay open or are closed: open, closed"`
 	CloseAfter    int              `toml:"close_after" doc:"columns before a row is closed, with policy closed"`
 	Refresh       string           `toml:"refresh" doc:"all-bank, per-bank or none"`

@@ -153,16 +153,17 @@ func (m *DRAM) Submit(r *hw.Request) {
 	}
 	tick := m.tickAt(m.e.Now())
 	x0, x1 := r.Addr>>m.txShift, (r.Addr+uint64(r.Bytes)-1)>>m.txShift
-	c, _ := m.amap.split(x0)
-	touched := min(int64(x1>>m.amap.below-x0>>m.amap.below)+1, int64(len(m.chans)))
-	m.flights[id].parts = int32(touched)
-	for range touched {
+	left := int64(x1-x0) + 1
+	for x := x0; left > 0; x = m.amap.nextBlock(x) {
+		c, y := m.amap.split(x)
 		from, to := m.amap.span(c, x0, x1)
+		if from != y {
+			continue // the channel had its part at an earlier block
+		}
+		left -= int64(to - from)
+		m.flights[id].parts++
 		m.chans[c].accept(kind, int64(id), from, int64(to-from), tick)
 		m.arm(c, tick)
-		if c++; c == len(m.chans) {
-			c = 0
-		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
+	"pgregory.net/rapid"
 
 	"github.com/presi-sim/presi/sim"
 )
@@ -119,6 +120,39 @@ func TestRefreshTax(t *testing.T) {
 			assert.Greater(t, bw(d.name, refreshPerBank), 0.6*all, d.name)
 		}
 	}
+}
+
+// TestPerBankRefreshPutsBusyBanksOff holds the order of banks: each once a
+// round, whatever waits, and one that nobody waits for while there is any.
+func TestPerBankRefreshPutsBusyBanksOff(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := Config{Device: rapid.SampledFrom([]string{"LPDDR5_6400", "HBM2_2000_1ch", "HBM4_8000_1ch"}).Draw(t, "device"), Refresh: refreshPerBank}.withDefaults()
+		dev, rules, amap := cfg.parts()
+		c := newChannel(dev, rules, amap, cfg, 0, &recorder{}, &Stats{})
+		for range 3 {
+			for rank := range c.ranks {
+				left := c.inRank[rank]
+				for left != 0 {
+					c.pending[reads], c.pending[writes] = rapid.Uint64().Draw(t, "read"), rapid.Uint64().Draw(t, "written")
+					bank := c.refresher.take(c, rank)
+					require.NotZero(t, left>>bank&1, "bank %d twice in a round", bank)
+					busy := c.pending[reads] | c.pending[writes]
+					require.True(t, busy>>bank&1 == 0 || left&^busy == 0, "bank %d is busy and another idle", bank)
+					left &^= 1 << bank
+				}
+			}
+		}
+	})
+}
+
+// TestStreamsAvoidPerBankRefresh: the refresh of banks in order follows a stream
+// through them; off its way it costs little more than that of all.
+func TestStreamsAvoidPerBankRefresh(t *testing.T) {
+	took := func(refresh string) float64 {
+		_, ends, _ := serveAll(Config{Device: "LPDDR5_6400", Refresh: refresh}, []offered{{reads, 0, 1 << 16, 1}}, false)
+		return float64(ends[0])
+	}
+	assert.Less(t, took(refreshPerBank), 1.08*took(refreshAllBank))
 }
 
 // TestClosedRowsNeverConflict holds the closed policy with one column a row.

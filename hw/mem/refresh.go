@@ -1,5 +1,7 @@
 package mem
 
+import "slices"
+
 // refresher makes refresh requests. They come before all reads and writes
 // except those for which a row has just been opened.
 type refresher struct {
@@ -8,7 +10,7 @@ type refresher struct {
 	next     int64   // tick of the next request
 	queue    []int32 // ranks, or banks, in order; a ring of its capacity is never exceeded
 	head     int
-	bank     int // per-bank: the bank in turn within each rank
+	left     []uint64 // per-bank: the banks of each rank that this round has yet to refresh
 }
 
 const (
@@ -28,6 +30,7 @@ func (r *refresher) init(c *channel, mode string) {
 	default:
 		return
 	}
+	r.left = slices.Clone(c.inRank)
 	r.next = r.interval
 	r.queue = make([]int32, 0, 4*len(c.banks))
 }
@@ -53,19 +56,27 @@ func (r *refresher) due(c *channel, t int64) {
 		}
 		return
 	}
-	perRank := len(c.banks) / len(c.ranks)
 	for i := range c.ranks {
-		r.queue = append(r.queue, nth(c.inRank[i], r.bank))
+		r.queue = append(r.queue, r.take(c, i))
 	}
-	r.bank = (r.bank + 1) % perRank
 }
 
-// nth returns the k-th bank of a set.
-func nth(set uint64, k int) int32 {
-	for range k {
-		set &= set - 1
+// take returns the bank of a rank to refresh next: of those that the round has
+// left the first that nobody waits for, or the first. The standards leave the
+// order within a round open, and busy banks are better left to its end (Chang et
+// al., "Improving DRAM performance by parallelizing refreshes with accesses",
+// HPCA 2014).
+func (r *refresher) take(c *channel, rank int) int32 {
+	left := &r.left[rank]
+	set := *left &^ (c.pending[reads] | c.pending[writes] | c.active)
+	if set == 0 {
+		set = *left
 	}
-	return lowest(set)
+	bank := lowest(set)
+	if *left &^= 1 << bank; *left == 0 {
+		*left = c.inRank[rank]
+	}
+	return bank
 }
 
 // skip jumps over whole refresh intervals of an idle channel up to tick t.
@@ -84,7 +95,11 @@ func (r *refresher) skip(c *channel, t int64) {
 	r.next += k * r.interval
 	c.stats.Refreshes += k * int64(len(c.ranks))
 	if r.mode == refreshBanks {
-		r.bank = int((int64(r.bank) + k) % perRank)
+		for range k % perRank {
+			for i := range r.left {
+				r.take(c, i)
+			}
+		}
 	}
 	for set := c.opened; set != 0; set &= set - 1 {
 		c.setRow(lowest(set), none)

@@ -34,7 +34,7 @@ var ErrStopped = errors.New("replay: stopped before its end")
 func Replay(stop func() bool, cfg Config, pattern, mode string, n int64) (Measurement, error) {
 	p, err := ParsePattern(pattern)
 	md, err2 := ParseMode(mode)
-	faults := append(cfg.Validate(), err, err2)
+	faults := append(cfg.Validate(), err, err2, p.On(cfg.Device))
 	if n < 1 || n > maxReplay {
 		faults = append(faults, fmt.Errorf("n: %d transactions: between 1 and %d", n, maxReplay))
 	}

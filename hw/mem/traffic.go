@@ -50,6 +50,19 @@ func ParsePattern(name string) (Pattern, error) {
 	return p, nil
 }
 
+// On returns what is wrong with the pattern on a device: one channel has to have
+// the banks of a conflict, or rows would stay open.
+func (p Pattern) On(device string) error {
+	d := deviceNamed(device)
+	if d == nil || p.shape != "conflict" {
+		return nil
+	}
+	if banks := uint64(1) << (d.rank[0] + d.rank[1] + d.bits[0] + d.bits[1]); p.arg > banks {
+		return fmt.Errorf("%q visits %d banks of a channel in turn; one of %s has %d", p.name, p.arg, d.name, banks)
+	}
+	return nil
+}
+
 func (p Pattern) String() string { return p.name }
 
 // writes reports whether request i is a write.
@@ -104,7 +117,7 @@ func (s *source) conflict(u uint64) coord {
 }
 
 // Mode says when a pattern's requests are offered: "sat" in order until
-// refused, "mlp<K>" with at most K reads outstanding, "rate<P>" in an open
+// refused, "mlp<K>" with at most K reads outstanding and writes as they find room, "rate<P>" in an open
 // loop at P percent of the peak.
 type Mode struct {
 	name string

@@ -1,6 +1,7 @@
 package mem
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -57,6 +58,8 @@ func TestFaultsOfAReplayAreNamed(t *testing.T) {
 		{good, "seq", "sat", 10, "ends in _rd, _wr or _rw21"},
 		{good, "seq5_rd", "sat", 10, "take a count, the others none"},
 		{good, "stride0", "sat", 10, "0 is no count"},
+		{good, "conflict17", "sat", 10, `"conflict17" visits 17 banks of a channel in turn; one of DDR4_2400U has 16`},
+		{Config{Device: "HBM2_2000_8ch"}, "conflict33_wr", "sat", 10, "one of HBM2_2000_8ch has 32"},
 		{good, "seq_rd", "full", 10, `"full" is not a mode`},
 		{good, "seq_rd", "mlp0", 10, "is no count"},
 		{good, "seq_rd", "rate-3", 10, "is no count"},
@@ -67,6 +70,17 @@ func TestFaultsOfAReplayAreNamed(t *testing.T) {
 		_, err := Replay(onward, c.cfg, c.pattern, c.mode, c.n)
 		require.Error(t, err)
 		assert.Contains(t, err.Error(), c.want)
+	}
+}
+
+// TestConflictsHitNoOpenRow holds the pattern to its word on all banks of a channel.
+func TestConflictsHitNoOpenRow(t *testing.T) {
+	for device, banks := range map[string]int{"DDR4_2400U": 16, "HBM2_2000_8ch": 32} {
+		for _, k := range []int{1, banks / 2, banks - 1, banks} {
+			m, err := Replay(onward, Config{Device: device}, fmt.Sprintf("conflict%d", k), "sat", 5000)
+			require.NoError(t, err)
+			assert.Zero(t, m.RowHitRate, "%s conflict%d", device, k)
+		}
 	}
 }
 

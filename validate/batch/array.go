@@ -8,7 +8,8 @@ import (
 // maxExtent of a product.
 const maxExtent = 1 << 24
 
-// BareArray is an array that adds nothing to the cycles of its folds.
+// BareArray is an array that adds nothing to the cycles of its folds and takes
+// rows of any type in a cycle.
 var BareArray = core.ArrayConfig{F32Cycles: 1}
 
 // Array gives the cycles of products and tiled convolutions in a systolic
@@ -28,7 +29,7 @@ func Array(base core.ArrayConfig) *Kind {
 				{Name: "dataflow", Optional: true, Doc: "ws, os or is"},
 				{Name: "overlap", Optional: true, Doc: "double_buffered or scalesim"},
 				{Name: "dtype", Optional: true, Doc: "bf16, int8 or f32; int8 if not given"},
-				{Name: "groups", Optional: true, Doc: "products of M×K by K×N one after another"},
+				{Name: "groups", Optional: true, Doc: "of a convolution's channels and filters; otherwise so many products or tilings one after another"},
 				{Name: "line", Optional: true, Doc: "rows of M that follow each other without a break: an image's row"},
 			},
 		},
@@ -48,7 +49,7 @@ var arrayResults = []string{"topology", "topology_file", "layer_index", "layer_n
 // ArrayResult is what a product takes.
 type ArrayResult struct {
 	Cycles  int64   `json:"cycles"`
-	UtilPct float64 `json:"util_pct"` // multiply-accumulates a cycle and cell
+	UtilPct float64 `json:"util_pct"` // multiply-accumulates, of the peak of the type
 }
 
 func measureArray(r *Row, c core.ArrayConfig) any {
@@ -74,12 +75,12 @@ func measureArray(r *Row, c core.ArrayConfig) any {
 		return nil
 	}
 	var sum ArrayResult
-	var macs float64
+	var atPeak float64 // cycles
 	for _, s := range specs {
 		sum.Cycles += c.Cycles(s)
-		macs += float64(s.MACs())
+		atPeak += float64(s.MACs()) / c.PeakOf(s.Type)
 	}
-	sum.UtilPct = 100 * macs / (float64(sum.Cycles) * float64(c.Rows) * float64(c.Cols))
+	sum.UtilPct = 100 * atPeak / float64(sum.Cycles)
 	return sum
 }
 

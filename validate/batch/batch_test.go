@@ -197,6 +197,36 @@ func TestConvolution(t *testing.T) {
 	}
 }
 
+// Channels and filters are those of all groups, as in a workload: a depthwise
+// convolution has a product of its window for each channel.
+func TestConvolutionInGroups(t *testing.T) {
+	k := Array(core.ArrayConfig{F32Cycles: 1})
+	conv, failed := run(t, k, "ifmap_h,ifmap_w,filt_h,filt_w,channels,num_filt,groups,array_h,array_w\n"+
+		"58,58,3,3,64,64,64,16,16\n58,58,3,3,64,128,4,16,16\n58,58,3,3,64,64,5,16,16\n58,58,3,3,60,64,5,16,16\n", 1)
+	require.Len(t, failed, 2)
+	require.ErrorContains(t, failed[0], `row 3: groups = "5": want a divisor of channels and num_filt, 64 and 64`)
+	require.ErrorContains(t, failed[1], "row 4: groups")
+	gemm, failed := run(t, k, "M,K,N,groups,line,array_h,array_w\n3136,9,1,64,56,16,16\n3136,144,32,4,56,16,16\n", 1)
+	require.Empty(t, failed)
+	for i := range gemm {
+		require.Equal(t, gemm[i]["cycles"], conv[i]["cycles"])
+		require.Equal(t, gemm[i]["util_pct"], conv[i]["util_pct"])
+	}
+	cycles, util := conv[0]["cycles"].(float64), conv[0]["util_pct"].(float64)
+	require.InEpsilon(t, 56*56*64*9, util/100*cycles*16*16, 1e-9, "multiply-accumulates")
+}
+
+// util_pct is the share of the peak of the type, of all arrays of a core.
+func TestUtilisationIsOfThePeakOfTheType(t *testing.T) {
+	k := Array(core.ArrayConfig{Rows: 8, Cols: 8, Units: 2, F32Cycles: 6})
+	lines, failed := run(t, k, "M,K,N,dtype\n100000,8,16,int8\n100000,8,16,f32\n", 1)
+	require.Empty(t, failed)
+	for _, line := range lines {
+		require.InDelta(t, 100, line["util_pct"], 0.1)
+	}
+	require.InEpsilon(t, 6, lines[1]["cycles"].(float64)/lines[0]["cycles"].(float64), 0.001)
+}
+
 func TestTiling(t *testing.T) {
 	good := "[T] N1 C16 M8 P15 Q14 S3 R3 - [O] N1 C2 M1 P1 Q2 S1 R1 - [I] N1 C8 M8 P15 Q7 S3 R3"
 	v, err := parseTiling(good)

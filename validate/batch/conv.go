@@ -16,14 +16,15 @@ var convColumns = []Column{
 	{Name: "ifmap_w", Optional: true, Doc: "columns of the input"},
 	{Name: "filt_h", Optional: true, Doc: "rows of the window"},
 	{Name: "filt_w", Optional: true, Doc: "columns of the window"},
-	{Name: "channels", Optional: true, Doc: "of the input"},
-	{Name: "num_filt", Optional: true, Doc: "filters"},
+	{Name: "channels", Optional: true, Doc: "of the input, of all groups together"},
+	{Name: "num_filt", Optional: true, Doc: "filters, of all groups together"},
 	{Name: "stride_h", Optional: true, Doc: "step from row to row; 1 if not given"},
 	{Name: "stride_w", Optional: true, Doc: "step from column to column; that of the rows if not given"},
 }
 
 // convolution makes a product of a convolution's geometry: a row of M a pixel
-// of the output, counted as SCALE-Sim counts them (rounded up).
+// of the output, counted as SCALE-Sim counts them (rounded up). Each group is a
+// product of its share of the channels and filters.
 func convolution(r *Row, s *core.ArraySpec) {
 	at := func(column string) int64 { return r.Int(column, 1, maxExtent) }
 	h, w, fh, fw := at("ifmap_h"), at("ifmap_w"), at("filt_h"), at("filt_w")
@@ -32,12 +33,16 @@ func convolution(r *Row, s *core.ArraySpec) {
 	if fh > h || fw > w {
 		r.Bad("filt_h", "a window that fits the input of %d×%d", h, w)
 	}
-	s.K, s.N = at("channels"), at("num_filt")
+	channels, filters := at("channels"), at("num_filt")
+	if channels%s.Groups != 0 || filters%s.Groups != 0 {
+		r.Bad("groups", "a divisor of channels and num_filt, %d and %d", channels, filters)
+	}
 	if r.Err() != nil {
 		return
 	}
 	p, q := (h-fh+2*sh-1)/sh, (w-fw+2*sw-1)/sw
-	s.M, s.K, s.Taps, s.Line = p*q, fh*fw*s.K, fh*fw, q
+	s.M, s.K, s.Taps, s.Line = p*q, fh*fw*channels/s.Groups, fh*fw, q
+	s.N = filters / s.Groups
 }
 
 // A mapping is Timeloop's short form, as ONNXim's tests have it: the problem,

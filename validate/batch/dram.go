@@ -16,7 +16,7 @@ var DRAM = Kind{
 			{Name: "device", Doc: "preset of a memory device"},
 			{Name: "map", Doc: "address map, fields from the most to the least significant"},
 			{Name: "pattern", Doc: "seq, rand, triad, stride<S> or conflict<K>, with _rd, _wr or _rw21 behind"},
-			{Name: "mode", Doc: "sat, mlp<K> or rate<P>"},
+			{Name: "mode", Doc: "sat, mlp<K> (at most K reads outstanding, writes as they find room) or rate<P>"},
 			{Name: "n", Doc: "transactions"},
 		},
 		Ignored: []string{"sim", "tx_B", "tCK_ns", "cycles", "bw_GBps", "peak_GBps", "pct_peak", "rdlat_mean_ns",
@@ -28,7 +28,10 @@ var DRAM = Kind{
 		for _, fault := range cfg.Validate() {
 			r.Fault(fault, nil)
 		}
-		_, err := mem.ParsePattern(pattern)
+		p, err := mem.ParsePattern(pattern)
+		if err == nil {
+			err = p.On(cfg.Device)
+		}
 		r.Wrong("pattern", err)
 		_, err = mem.ParseMode(mode)
 		r.Wrong("mode", err)

@@ -22,8 +22,8 @@ type Gemm struct {
 // GemmTime is what the device takes for a product.
 type GemmTime struct {
 	TimeUs  float64 `json:"time_us"`
-	Cycles  int64   `json:"cycles"` // of the cores' clock
-	UtilPct float64 `json:"util_pct"`
+	Cycles  int64   `json:"cycles"`   // of the cores' clock
+	UtilPct float64 `json:"util_pct"` // multiply-accumulates, of the peak of the type
 	Kernels int     `json:"kernels"`
 }
 
@@ -45,8 +45,8 @@ func (g Gemm) Measure(ctx context.Context, cfg *configs.Config) (t GemmTime, err
 	clock := sim.NewClock(cfg.Core.Clock)
 	t.TimeUs = float64(watch.end-watch.begin) / float64(sim.Microsecond)
 	t.Cycles, t.Kernels = clock.Cycles(watch.end-watch.begin), watch.kernels
-	cells := float64(cfg.Core.Count) * float64(cfg.Array.Peak())
-	t.UtilPct = 100 * float64(watch.macs) / (float64(t.Cycles) * cells)
+	peak := float64(cfg.Core.Count) * cfg.Array.PeakOf(g.Type)
+	t.UtilPct = 100 * float64(watch.macs) / (float64(t.Cycles) * peak)
 	return t, nil
 }
 

@@ -31,6 +31,10 @@ func TestGemm(t *testing.T) {
 	assert.Less(t, big.TimeUs, 1.5*peak)
 	assert.InEpsilon(t, 100*peak/big.TimeUs, big.UtilPct, 0.001)
 
+	f32, err := Gemm{1024, 1024, 1024, abi.F32}.Measure(context.Background(), cfg)
+	require.NoError(t, err)
+	assert.Greater(t, f32.UtilPct, 80.0, "of the peak of f32")
+
 	thin := gemm(t, cfg, 1, 8192, 8192)
 	t.Logf("%+v", thin)
 	bytes := 8192 * 8192 * 2 / 819.2e9 * 1e6
