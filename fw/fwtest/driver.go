@@ -60,12 +60,29 @@ func probing[B Bound](fn func(*fw.Class, hw.Bus, func(string, ...any)) (B, error
 // WithDriver returns an Opener of simulated computers with a driver, for Run and
 // Matrix. The white-box tests are left out: they look into the reference driver.
 func WithDriver[B Bound](fn func(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (B, error), opts ...Option) Opener {
-	open := InProcess(append([]Option{Driver(fn)}, opts...)...)
-	return func(t TB) System { return portable{open(t)} }
+	return func(t TB) System {
+		return &portable{System: newInProcess(t, append([]Option{Driver(fn)}, opts...)...)}
+	}
 }
 
-// portable hides what a system is but for what a System has.
-type portable struct{ System }
+// portable is a System and no more, whatever it is besides.
+type portable struct {
+	System
+	refused bool // by the last Bind
+}
+
+// Bind implements System. A device that no driver took is reset before the next, as
+// an administrator would.
+func (p *portable) Bind() error {
+	if p.refused {
+		if err := p.ResetDevice(); err != nil {
+			return err
+		}
+	}
+	err := p.System.Bind()
+	p.refused = err != nil
+	return err
+}
 
 // bind takes note of a driver that has the device; nil for none.
 func (d *Device) bind(b Bound) {
