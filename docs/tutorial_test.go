@@ -142,6 +142,7 @@ func tutorial(t *testing.T) (before, part, after string) {
 var (
 	stepTitle = regexp.MustCompile(`(?m)^### (?:Step \d+: )?(.*)$`)
 	copied    = regexp.MustCompile(`(?m)^\$ (?:cp|sed '\S+') fw/edudrv/(\S+) >?fw/myedu`)
+	testNamed = regexp.MustCompile("`(Test\\w+)`")
 	ofTests   = regexp.MustCompile(`^(Test|computer\.|program\.)`)
 )
 
@@ -291,6 +292,9 @@ func TestTutorial(t *testing.T) {
 		assert.Equal(t, text, typed[name], "%s of fw/edudrv is not as the page leaves it", name)
 	}
 	tests := ofFiles(t, true).byName()
+	for _, m := range testNamed.FindAllStringSubmatch(part, -1) {
+		assert.NotEmpty(t, tests[m[1]], "fw/edudrv has no test %s", m[1])
+	}
 	for name, text := range r.tests.byName() {
 		assert.Equal(t, tests[name], text, "a test of fw/edudrv is not as on the page")
 	}
