@@ -1,13 +1,14 @@
 package edudrv_test
 
 import (
+	"io/fs"
+	"math"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/fw"
-	"github.com/presi-sim/presi/fw/edudrv"
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/edu"
@@ -15,6 +16,8 @@ import (
 	"github.com/presi-sim/presi/hw/pcie"
 	"github.com/presi-sim/presi/sim"
 )
+
+const forever = math.MaxInt64
 
 // computer is a simulated host with an edu card.
 type computer struct {
@@ -24,9 +27,16 @@ type computer struct {
 	host   *host.Host
 	card   *edu.Card
 	class  *fw.Class
-	bus    hw.Bus         // what the driver gets; a test may put itself before it
-	driver *edudrv.Device // when it is bound
-	open   []*program     // what has been opened
+	bus    hw.Bus     // what the driver gets; a test may put itself before it
+	driver bound      // when it is bound
+	open   []*program // what has been opened
+}
+
+// bound is a driver that has the card.
+type bound interface {
+	Node() string
+	Leaks() error
+	Remove()
 }
 
 // newComputer puts one together. At the end of the test nothing may be left over.
@@ -56,12 +66,6 @@ func (c *computer) run(fn func()) {
 	require.True(c, ended, "the test's process has not ended")
 }
 
-// probe binds the driver.
-func (c *computer) probe() (err error) {
-	c.driver, err = edudrv.Probe(c.class, c.bus, c.Logf)
-	return err
-}
-
 func (c *computer) remove() {
 	c.driver.Remove()
 	c.driver = nil
@@ -86,6 +90,14 @@ func (c *computer) end() {
 	require.NoError(c, c.card.Idle())
 	require.NoError(c, c.link.Idle())
 	require.NoError(c, c.host.Leaks())
+}
+
+// text reads an attribute.
+func (c *computer) text(tree *fw.Tree, name string) string {
+	c.Helper()
+	b, err := fs.ReadFile(tree, name)
+	require.NoError(c, err)
+	return string(b)
 }
 
 // program is a program that has the node open: its file and its memory.
@@ -137,17 +149,6 @@ func ioctlIn[T any](p *program, memory *fw.Arena, nr uint32, arg *T) error {
 func must[T any](p *program, nr uint32, arg *T) {
 	p.Helper()
 	require.NoError(p, ioctl(p, nr, arg))
-}
-
-// buffer makes a buffer and maps it.
-func (p *program) buffer(size uint64) (handle uint32, bytes []byte) {
-	p.Helper()
-	a := edudrv.BOCreate{Size: size}
-	must(p, edudrv.NrBOCreate, &a)
-	area, err := p.file.Mmap(a.Offset, int64(a.Size))
-	require.NoError(p, err)
-	p.areas = append(p.areas, area)
-	return a.Handle, area.Bytes()
 }
 
 // syncobj makes a syncobj that holds nothing.

@@ -45,9 +45,9 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{Device: base, bus: bus, log: logf, lock: bus.NewMutex(), computed: bus.NewWaitQueue()}
+	d := &Device{Device: base, bus: bus, log: logf, lock: bus.NewMutex()}
 	base.Private = d
-	for _, step := range []func() error{d.enable, d.identify, d.requestInterrupt, d.startScheduler, d.register} {
+	for _, step := range d.steps() {
 		if err := step(); err != nil {
 			d.Unbind() // what ManageBound has collected
 			d.Put()    // what Manage has
@@ -55,6 +55,12 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 		}
 	}
 	return d, nil
+}
+
+// steps are those of a probe. The last one makes the device visible: programs may
+// come at once.
+func (d *Device) steps() []func() error {
+	return []func() error{d.enable, d.identify, d.startFactorials, d.requestInterrupt, d.startScheduler, d.register}
 }
 
 // enable turns the card on: memory decoding, bus mastering, the DMA mask, and a
@@ -95,8 +101,7 @@ func (d *Device) invert(v uint32) uint32 {
 	return d.read(regLiveness)
 }
 
-// register makes the device visible. It is the last step: programs may come at
-// once.
+// register makes the device visible, with all that it shows.
 func (d *Device) register() error {
 	if err := d.Register(); err != nil {
 		return err

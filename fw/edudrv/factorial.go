@@ -16,6 +16,12 @@ type computation struct {
 // lookNS is how long a waiter trusts that an interrupt comes.
 const lookNS = 10e6
 
+// startFactorials makes the queue of those who wait for the unit.
+func (d *Device) startFactorials() error {
+	d.computed = d.bus.NewWaitQueue()
+	return nil
+}
+
 // factorial waits for the unit, starts it and waits for its result, until an
 // absolute time. It waits outside of sections, as what n costs is for programs to
 // choose, and Unplug waits for sections.

@@ -37,6 +37,11 @@ func (d *Device) service() {
 		return
 	}
 	d.write(regAcknowledge, causes)
+	d.handle(causes)
+}
+
+// handle looks at what may have ended. The lock is held.
+func (d *Device) handle(causes uint32) {
 	if causes&causeFactorial != 0 {
 		d.takeFactorial()
 	}

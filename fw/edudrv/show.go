@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/presi-sim/presi/fw"
 )
 
@@ -15,6 +17,10 @@ func (d *Device) show() {
 	d.SysAttr("version", fw.Text("%d.%d\n", d.version>>24, d.version>>16&0xff))
 	d.SysAttr("reset_count", fw.Attr{Show: func() ([]byte, error) { return fmt.Appendf(nil, "%d\n", d.resets), nil }})
 	d.DebugAttr("registers", fw.Attr{Show: func() ([]byte, error) {
+		if !d.Enter() {
+			return nil, unix.ENODEV
+		}
+		defer d.Exit()
 		d.lock.Lock()
 		defer d.lock.Unlock()
 		return d.dump(), nil

@@ -10,13 +10,15 @@
 //		p.Close()
 //	})
 //
+// The driver is the reference driver, or another one by the option Driver.
+//
 // When the test ends, NewDevice's clean-up removes the driver and holds every
 // invariant: nothing is outstanding in any block, all credits are back, no
 // device memory, host pages, page tables, contexts or handles are left over, the
 // page tables in memory are those that the driver believes in, and its accesses to
 // the hardware came in sections and kept out of resets (watch).
-// When the test has failed it prints the driver's messages and its last accesses
-// to registers instead.
+// When the test fails, there or before, it prints the driver's messages and its
+// last accesses to registers.
 package fwtest
 
 import (
@@ -46,9 +48,12 @@ type Device struct {
 	Class  *fw.Class
 	// Bus is the driver's view of the accelerator, recorded.
 	Bus *Recorder
-	// Driver is the bound driver; nil with Unbound, and after Remove.
+	// Bound is the bound driver; nil with Unbound, and after Remove.
+	Bound Bound
+	// Driver is Bound when that is the reference driver, else nil.
 	Driver *npudrv.Device
 
+	probe    probe
 	broken   func(hw.Bus) hw.Bus
 	bare     bool
 	watch    *watch // of the driver bound last
@@ -66,6 +71,7 @@ type options struct {
 	unbound bool
 	bare    bool
 	broken  func(hw.Bus) hw.Bus
+	probe   probe
 }
 
 // Option changes what NewDevice builds.
@@ -86,6 +92,7 @@ func Pool(p *kern.Pool) Option { return func(o *options) { o.pool = p } }
 func Seed(n uint64) Option { return func(o *options) { o.seed = n } }
 
 // Unbound leaves the driver out: the test calls Probe, or drives the bus itself.
+// What binds to Bus behind Device's back is not watched; use Driver for it.
 func Unbound() Option { return func(o *options) { o.unbound = true } }
 
 // Broken puts a layer between the driver and its bus: what a driver does wrong
@@ -99,7 +106,7 @@ func Bare() Option { return func(o *options) { o.bare = true } }
 // NewDevice builds a computer, binds the driver and registers the clean-up.
 func NewDevice(t TB, opts ...Option) *Device {
 	t.Helper()
-	o := options{machine: "tiny", seed: 1}
+	o := options{machine: "tiny", seed: 1, probe: probing(npudrv.Probe)}
 	for _, fn := range opts {
 		fn(&o)
 	}
@@ -109,7 +116,7 @@ func NewDevice(t TB, opts ...Option) *Device {
 		fn(cfg)
 	}
 	e := sim.New(o.seed)
-	d := &Device{T: t, Engine: e, broken: o.broken, bare: o.bare, Link: pcie.New(e, "pcie", cfg.PCIe, cfg.Config.Weights())}
+	d := &Device{T: t, Engine: e, probe: o.probe, broken: o.broken, bare: o.bare, Link: pcie.New(e, "pcie", cfg.PCIe, cfg.Config.Weights())}
 	d.Host = host.New(e, cfg.Host, cfg.IOMMU, d.Link)
 	if cfg.Chaos.Seed != 0 {
 		d.Host.Chaos(cfg.Chaos.Seed)
@@ -140,14 +147,11 @@ func (d *Device) ProbeOn(bus hw.Bus) error {
 		d.watch = newWatch(d, bus)
 		bus = d.watch
 	}
-	drv, err := npudrv.Probe(d.Class, bus, func(format string, args ...any) {
+	b, err := d.probe(d.Class, bus, func(format string, args ...any) {
 		d.log = append(d.log, fmt.Sprintf("%12d ns  ", d.Engine.Now().Nanoseconds())+fmt.Sprintf(format, args...))
 	})
 	if err == nil {
-		d.Driver, d.minor = drv, drv.Minor
-		if d.watch != nil {
-			d.watch.driver = drv.Device
-		}
+		d.bind(b)
 	}
 	return err
 }
@@ -162,8 +166,8 @@ func (d *Device) unwatch() {
 
 // Remove unbinds the driver, as an unplug by software does. It runs in a process.
 func (d *Device) Remove() {
-	d.Driver.Remove()
-	d.Driver = nil
+	d.Bound.Remove()
+	d.bind(nil)
 }
 
 // Log returns the driver's messages so far.
@@ -203,28 +207,26 @@ func (d *Device) AwaitIdle() {
 // cleanup ends the test.
 func (d *Device) cleanup() {
 	defer d.Engine.Shutdown()
+	defer func() { // also when check ends the test
+		if d.T.Failed() {
+			d.report()
+		}
+	}()
 	if !d.T.Failed() {
 		d.check()
-	}
-	if d.T.Failed() {
-		d.report()
 	}
 }
 
 // check removes everything and holds the invariants.
 func (d *Device) check() {
-	drv := d.Driver
+	var err error
 	d.Run(func() {
-		if drv != nil && !d.Link.IsDown() {
-			d.Bus.Sleep(20_000) // posted writes arrive
-			require.NoError(d.T, drv.CheckTables(d.NPU.Memory().Peek))
-		}
-		require.NoError(d.T, d.closeAll())
-		if drv != nil {
-			require.NoError(d.T, drv.Leaks(), "with every file closed")
+		if err = errors.Join(d.tables(), d.closeAll(), d.held()); err == nil && d.Bound != nil {
 			d.Remove()
 		}
 	})
+	require.NoError(d.T, err, "with every file closed")
+	require.NoError(d.T, d.registered())
 	d.AwaitIdle()
 	require.NoError(d.T, d.Host.Leaks(), "with the driver removed")
 	d.unwatch()
@@ -254,7 +256,7 @@ func (d *Device) leaks() (err error) {
 // Clean ends all programs and holds that nothing of them is left in the driver, so
 // that the device can serve another test as a new one would. It runs in a process.
 func (d *Device) Clean() error {
-	err := errors.Join(d.closeAll(), d.Driver.Leaks(), d.leaks())
+	err := errors.Join(d.closeAll(), d.held(), d.leaks())
 	if d.watch != nil && len(d.watch.broken) > 0 {
 		err = errors.Join(err, fmt.Errorf("the driver's accesses: %v", d.watch.broken))
 	}

@@ -3,7 +3,6 @@ package fwtest
 import (
 	"fmt"
 
-	"github.com/presi-sim/presi/fw"
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/sim"
@@ -23,7 +22,7 @@ type watch struct {
 	hw.Bus
 	d      *Device
 	inside map[*sim.Proc]int
-	driver *fw.Device // once it is registered
+	driver Bound // once it is registered
 	// resetting are the queues that a reset has taken; mmu says that it has taken
 	// the device MMU, too.
 	resetting map[uint64]bool
