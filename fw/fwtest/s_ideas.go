@@ -64,6 +64,23 @@ func s08Commands(c *Case) {
 		require.NoError(c, u.Wait(done, c.Now()+1e9))
 		require.Zero(c, u.fenceError(&Job{Done: done}), "%d bytes", n)
 	}
+	// What lies before and behind the part that is submitted is not run.
+	slots := u.NewBuffer(4096, abi.BOHost)
+	const marks, size = 8, 32
+	for i := range uint64(marks) {
+		(&abi.Packet{Op: abi.OpSignal, Addr: slots.Addr + 8*i, Value: 1}).Encode(raw[i*size:])
+	}
+	commands.Write(0, raw[:marks*size])
+	for _, x := range [][2]uint64{{0, 1}, {3, 2}, {7, 1}} {
+		slots.Write(0, make([]byte, 8*marks))
+		a := abi.Submit{Queue: q, CommandBO: commands.Handle, Offset: x[0] * size, Length: x[1] * size, NumBOs: 1, BOs: u.Array(slots.Handle),
+			OutSyncs: u.syncs([]abi.Sync{{Syncobj: done}}), NumOutSync: 1}
+		Must(u, abi.NrSubmit, &a)
+		require.NoError(c, u.Wait(done, c.Now()+1e9))
+		for i := range uint64(marks) {
+			assert.Equal(c, i >= x[0] && i < x[0]+x[1], slots.word(int64(i)) == 1, "packet %d, of %d from %d on", i, x[1], x[0])
+		}
+	}
 	for n := uint64(1); n < 32; n++ {
 		if n%16 != 0 {
 			c.is(submit(0, n), unix.EINVAL, "length %d", n)

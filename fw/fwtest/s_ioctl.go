@@ -1,6 +1,8 @@
 package fwtest
 
 import (
+	"bytes"
+	"fmt"
 	"math"
 
 	"github.com/stretchr/testify/assert"
@@ -81,6 +83,36 @@ func s08Long(c *Case) {
 		assert.EqualValues(c, abi.SizeOf[abi.ResetInfo](), abi.Load[abi.Query](buf).Size)
 		for i, b := range buf[abi.SizeOf[abi.Query]():] {
 			require.EqualValues(c, 0xa5, b, "byte %d of the tail", i)
+		}
+	}
+	u.close()
+}
+
+// QUERY writes as many bytes as it is given room for: of the struct, and zeros
+// behind it, however many. It says how many there are.
+func s08Query(c *Case)      { c.queries(0, 1, 12, 31, 32, 33, 119, 120, 121, 128, 136, 200, 4095, 4096) }
+func s08LargeQuery(c *Case) { c.queries(4097, 5000, 1<<16, 1<<20) }
+
+func (c *Case) queries(sizes ...int) {
+	c.Helper()
+	u := c.open()
+	for kind, full := range []int{abi.QueryDevice: abi.SizeOf[abi.DeviceInfo](), abi.QueryTelemetry: abi.SizeOf[abi.TelemetryInfo](),
+		abi.QueryReset: abi.SizeOf[abi.ResetInfo]()} {
+		whole := make([]byte, full)
+		Must(u, abi.NrQuery, &abi.Query{Type: uint32(kind), Size: uint32(full), Ptr: u.node.Map(whole)})
+		for _, size := range sizes {
+			const untouched = 0xee
+			buf := bytes.Repeat([]byte{untouched}, size+64)
+			q := abi.Query{Type: uint32(kind), Size: uint32(size), Ptr: u.node.Map(buf)}
+			Must(u, abi.NrQuery, &q)
+			what := fmt.Sprintf("query %d with room for %d bytes", kind, size)
+			assert.EqualValues(c, full, q.Size, what)
+			some := min(size, full)
+			if kind != abi.QueryTelemetry { // which goes on
+				assert.Equal(c, whole[:some], buf[:some], what)
+			}
+			require.Equal(c, size-some, bytes.Count(buf[some:size], []byte{0}), "%s: zeros at the end", what)
+			require.Equal(c, 64, bytes.Count(buf[size:], []byte{untouched}), "%s: nothing behind", what)
 		}
 	}
 	u.close()
@@ -313,10 +345,15 @@ func s11Wedged(c *Case) {
 	q, other := u.NewQueue(abi.EngineCompute, fw.PriorityNormal), u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
 	f, err := c.Inject(fault.Spec{Kind: "reset-fail", Times: fault.Unlimited})
 	require.NoError(c, err)
-	hung := u.Start(q, u.hang(2e6))
-	queued := u.Start(other, nop())
-	assert.Equal(c, unix.EIO, c.ended(u, hung, 2e9))
-	assert.Equal(c, unix.EIO, c.ended(u, queued, 2e9))
+	env := c.tells(func() {
+		hung := u.Start(q, u.hang(2e6))
+		queued := u.Start(other, nop())
+		assert.Equal(c, unix.EIO, c.ended(u, hung, 2e9))
+		assert.Equal(c, unix.EIO, c.ended(u, queued, 2e9))
+	})
+	assert.Positive(c, f.Struck())
+	recovery, ok := told(env, "WEDGED")
+	assert.True(c, ok && recovery != "" && recovery != "none", "the uevent says what is left to do: %v", env)
 	c.is(u.Submit(other, nop()), unix.EIO)
 	assert.EqualValues(c, 2, Query[abi.ResetInfo](u, abi.QueryReset).State)
 	assert.Equal(c, "wedged", c.sys("device/state"))

@@ -67,6 +67,46 @@ func s19Full(c *Case) {
 	u.close()
 }
 
+// Realtime priority is for who may have it.
+func s19Realtime(c *Case) {
+	u, v := c.open(fw.OpenUnprivileged), c.open()
+	for engine := range uint32(abi.NumEngines) {
+		c.is(Ioctl(u, abi.NrQueueCreate, &abi.QueueCreate{Engine: engine, Priority: fw.PriorityRealtime}), unix.EACCES)
+		for priority := range uint32(fw.PriorityRealtime) {
+			u.NewQueue(engine, priority)
+		}
+		q := v.NewQueue(engine, fw.PriorityRealtime)
+		assert.Zero(c, c.ended(v, v.Start(q, nop()), 1e9))
+	}
+	u.close()
+	v.close()
+}
+
+// A queue's kernels run on its cores, whatever their packets ask for: one that asks
+// for others is a bad packet.
+func s19Cores(c *Case) {
+	u := c.open()
+	cores := Query[abi.DeviceInfo](u, abi.QueryDevice).NumCores
+	const first, second = 1, 2
+	for _, x := range []struct {
+		queue, packet uint32
+		want          unix.Errno
+	}{{0, 0, 0}, {first, 0, 0}, {first, first, 0}, {first, second, unix.EINVAL}, {first, first | second, 0}, {second, second, 0}, {second, first, unix.EINVAL}} {
+		create := abi.QueueCreate{Engine: abi.EngineCompute, Priority: fw.PriorityNormal, CoreMask: x.queue}
+		if cores < 2 && x.queue&second != 0 {
+			c.is(Ioctl(u, abi.NrQueueCreate, &create), unix.EINVAL, "there is one core")
+			continue
+		}
+		Must(u, abi.NrQueueCreate, &create)
+		k, held := u.command(abi.OpKernel, nil)
+		k.Cores = x.packet
+		j := u.Start(create.Queue, &Job{Packets: []abi.Packet{k}, Buffers: held})
+		assert.Equal(c, x.want, c.ended(u, j, 1e9), "cores %#x of a queue, %#x of a packet", x.queue, x.packet)
+	}
+	c.is(Ioctl(u, abi.NrQueueCreate, &abi.QueueCreate{CoreMask: 1 << cores}), unix.EINVAL, "a core that there is not")
+	u.close()
+}
+
 // Closing a file with jobs queued ends each of them; a bystander is not touched.
 func s19Close(c *Case) {
 	u, by := c.open(), c.open()
