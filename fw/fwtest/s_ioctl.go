@@ -28,7 +28,8 @@ func s07Dispatch(c *Case) {
 		{"type 0", readWrite<<30 | 24<<16 | abi.NrQuery, unix.ENOTTY},
 		{"a number behind the driver's last", abi.Request(readWrite, abi.NrQueueStatus+1, 24), unix.EINVAL},
 		{"the last number of the driver's range", abi.Request(readWrite, abi.CommandEnd-1, 24), unix.EINVAL},
-		{"a number between the ranges", abi.Request(readWrite, 0xb0, 24), unix.EINVAL},
+		{"a number of the core's that nobody has", abi.Request(readWrite, 0x0f, 24), unix.EINVAL},
+		{"a number behind the core's last", abi.Request(readWrite, 0xe0, 24), unix.EINVAL},
 		{"the last number of all", abi.Request(readWrite, 0xff, 24), unix.EINVAL},
 	} {
 		c.is(u.node.Ioctl(x.request, at), x.want, x.name)
@@ -215,10 +216,19 @@ func s08Padding(c *Case) {
 
 func s09Master(c *Case) {
 	u := c.open()
-	buf := make([]byte, 16)
-	c.is(u.raw(abi.Request(readWrite, abi.NrAuthMagic, 4), buf), unix.EACCES)
-	c.is(u.raw(abi.Request(abi.IoctlNone, abi.NrSetMaster, 0), buf), unix.EACCES)
-	c.is(u.raw(abi.Request(abi.IoctlNone, abi.NrDropMaster, 0), buf), unix.EACCES)
+	const setVersion, modeSetCRTC, modeAtomic = 0x07, 0xa2, 0xbc // drm.h
+	for name, request := range map[string]uint32{
+		"AUTH_MAGIC": abi.Request(abi.IoctlWrite, abi.NrAuthMagic, 4), "SET_VERSION": abi.Request(readWrite, setVersion, 16),
+		"MODE_SETCRTC": abi.Request(readWrite, modeSetCRTC, 104), "MODE_ATOMIC": abi.Request(readWrite, modeAtomic, 56),
+	} {
+		c.is(u.raw(request, make([]byte, 104)), unix.EACCES, name)
+	}
+	// SET_MASTER and DROP_MASTER are for everybody who may; then no file of the node
+	// is a master (drm_setmaster_ioctl, drm_dropmaster_ioctl).
+	for name, nr := range map[string]uint32{"SET_MASTER": abi.NrSetMaster, "DROP_MASTER": abi.NrDropMaster} {
+		err := u.raw(abi.Request(abi.IoctlNone, nr, 0), make([]byte, 8))
+		assert.Contains(c, []unix.Errno{unix.EACCES, unix.EINVAL}, fw.Errno(err), name)
+	}
 	u.close()
 }
 
@@ -228,6 +238,10 @@ func s09Caps(c *Case) {
 		a := abi.GetCap{Capability: capability, Value: 1}
 		c.is(u.raw(abi.Request(abi.IoctlWrite, abi.NrSetClientCap, 16), bytesOf(&a)), unix.EOPNOTSUPP)
 	}
+	const monotonic = 6
+	a := abi.GetCap{Capability: monotonic}
+	assert.NoError(c, Ioctl(u, abi.NrGetCap, &a), "TIMESTAMP_MONOTONIC")
+	assert.EqualValues(c, 1, a.Value, "TIMESTAMP_MONOTONIC")
 	for _, capability := range []uint64{1, 2, 3, 4, 7, 8, 9, 0x10, 0x11, 0x12, 0x15, 1 << 40} {
 		c.is(Ioctl(u, abi.NrGetCap, &abi.GetCap{Capability: capability}), unix.EOPNOTSUPP, "capability %#x", capability)
 	}
