@@ -47,15 +47,15 @@ func s25Lost(c *Case) {
 	c.healthy()
 }
 
+// A fatal error resets the slot, which ends what runs.
 func s25Fatal(c *Case) {
 	u := c.open()
 	q := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
 	resets := u.Status(q).ResetCount
 	f, err := c.Inject(fault.Spec{Kind: "aer-fatal"})
 	require.NoError(c, err)
-	w := u.copying(64<<10, 4)
-	u.Start(q, w.Job)
-	assert.Equal(c, unix.EIO, c.ended(u, w.Job, 2e9), "the job that the reset ended")
+	j := u.Start(q, u.hang(0)) // it runs still when the bus is frozen
+	assert.Equal(c, unix.EIO, c.ended(u, j, 2e9), "the job that the reset ended")
 	assert.Equal(c, 1, f.Struck())
 	assert.Greater(c, u.Status(q).ResetCount, resets, "the slot was reset")
 	u.close()
