@@ -119,24 +119,37 @@ func (s *spy) SetErrorHandlers(h *hw.ErrorHandlers) {
 	s.Bus.SetErrorHandlers(h)
 }
 
-// While the bus is frozen nobody touches the device, whatever programs ask for.
+// While the bus is frozen nobody touches the device: not the driver, and not for
+// programs that make and close buffers.
 func s25Frozen(c *Case) {
+	c.frozen(func(*User) {
+		if _, err := fs.ReadFile(c.Debugfs(), c.debugDir()+"registers"); err != nil {
+			c.is(err, unix.EBUSY)
+		}
+	})
+}
+
+func s25Buffers(c *Case) {
+	c.frozen(func(u *User) {
+		u.NewBuffer(4096, abi.BOHost).Close()
+	})
+}
+
+// frozen calls meanwhile while the bus is frozen, and holds that nobody touches the
+// device before the slot is reset.
+func (c *Case) frozen(meanwhile func(u *User)) {
+	c.Helper()
 	c.Dev.Remove()
 	bus := &spy{Bus: c.Dev.Bus}
 	require.NoError(c, c.Dev.ProbeOn(bus))
 	u := c.open()
-	b := u.NewBuffer(4096, abi.BOHost)
 	f, err := c.Inject(fault.Spec{Kind: "aer-fatal"})
 	require.NoError(c, err)
 	j := u.Start(u.NewQueue(abi.EngineCompute, fw.PriorityNormal), u.hang(0))
 	for deadline := c.Now() + 1e9; !bus.frozen && bus.freezes == 0; c.Sleep(500) {
 		require.Less(c, c.Now(), deadline, "the bus is not frozen")
 	}
-	b.Close()
-	_, err = fs.ReadFile(c.Debugfs(), c.debugDir()+"registers")
-	if err != nil {
-		c.is(err, unix.EBUSY)
-	}
+	meanwhile(u)
 	assert.Equal(c, unix.EIO, c.ended(u, j, 2e9))
 	assert.Equal(c, 1, f.Struck())
 	assert.Equal(c, 1, bus.freezes)
