@@ -20,9 +20,13 @@ own means; *white-box* looks into the framework's process, and is left out where
 the driver runs in another.
 
 Behind the statements comes the matrix of faults: every kind of
-[faults.md](faults.md) under every workload. A cell passes when the job ends with
-the documented errno, or completes with right data, a bystander finishes with
-right data, nothing hangs and nothing is left over.
+[faults.md](faults.md) under every workload. A cell passes when the fault strikes,
+the struck job ends as its row says, or completes with right data, a bystander
+finishes with right data, nothing hangs and nothing is left over. A cell is skipped
+only where the matrix says, with the reason, that the workload gives the fault no
+chance.
+
+`+"`presi conform -c NAME`"+` takes another machine than tiny.
 `)
 	table(b, "statement", "what it says", "tests", "mark")
 	for _, s := range fwtest.Statements {

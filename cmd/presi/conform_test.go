@@ -17,7 +17,7 @@ func TestConformOneStatement(t *testing.T) {
 	got := in(t, "conform --statement 7")
 	require.Equal(t, 0, got.code, got.out)
 	assert.Regexp(t, `(?m)^7 +pass +2 +dispatch: ENOTTY`, got.out)
-	assert.Contains(t, got.out, "\n1 passed, 0 failed\n")
+	assert.Contains(t, got.out, "\n1 passed, 0 failed, 0 skipped\n")
 	assert.NotContains(t, got.out, "fault")
 }
 
@@ -29,8 +29,8 @@ func TestConformJSON(t *testing.T) {
 			Number       int
 			Name, Status string
 		}
-		Faults         []struct{ Kind, Workload, Outcome, Status string }
-		Passed, Failed int
+		Faults                  []struct{ Kind, Workload, Outcome, Status string }
+		Passed, Failed, Skipped int
 	}
 	d := json.NewDecoder(strings.NewReader(got.out))
 	require.NoError(t, d.Decode(&r))
@@ -41,6 +41,18 @@ func TestConformJSON(t *testing.T) {
 	assert.NotNil(t, r.Faults)
 	assert.Equal(t, 1, r.Passed)
 	assert.Zero(t, r.Failed)
+	assert.Zero(t, r.Skipped)
+}
+
+// Another machine is another's answer.
+func TestConformMachine(t *testing.T) {
+	got := in(t, "conform -c datacenter --statement 30")
+	require.Equal(t, 0, got.code, got.out)
+	assert.Contains(t, got.out, "\n1 passed, 0 failed, 0 skipped\n")
+	got = in(t, "conform -c datacentre")
+	assert.Equal(t, 2, got.code)
+	assert.Empty(t, got.out)
+	assert.Contains(t, got.err, "datacentre")
 }
 
 func TestConformBadStatement(t *testing.T) {
@@ -58,7 +70,7 @@ func TestConformInterrupted(t *testing.T) {
 	stop()
 	got := presi(ctx, "conform")
 	assert.Equal(t, 130, got.code)
-	assert.Contains(t, got.out, "0 passed, 0 failed")
+	assert.Contains(t, got.out, "0 passed, 0 failed, 0 skipped")
 	got = presi(ctx, "conform", "--json")
 	assert.Equal(t, 130, got.code)
 	assert.Contains(t, got.out, `"statements": []`)
@@ -68,16 +80,18 @@ func TestConformInterrupted(t *testing.T) {
 func TestConformFailure(t *testing.T) {
 	var b strings.Builder
 	r := fwtest.Report{Statements: []fwtest.StatementReport{{Number: 3, Name: "nodes", Status: fwtest.Fail, Tests: 1, Log: []string{"no node"}}},
-		Faults: []fwtest.CellReport{{Kind: "irq-lost", Workload: "copy", Status: fwtest.Pass, Outcome: "completed"}}, Passed: 1, Failed: 1}
+		Faults: []fwtest.CellReport{{Kind: "irq-lost", Workload: "copy", Status: fwtest.Pass, Outcome: "completed"},
+			{Kind: "irq-late", Workload: "copy", Status: fwtest.Skipped, Outcome: "no chance: it is polled"}}, Passed: 1, Failed: 1, Skipped: 1}
 	require.NoError(t, writeConform(&b, &r))
 	assert.Equal(t, `statement  status  tests  what it says
 3          fail    1      nodes
 
-fault     workload  status  outcome
-irq-lost  copy      pass    completed
+fault     workload  status   outcome
+irq-lost  copy      pass     completed
+irq-late  copy      skipped  no chance: it is polled
 
 statement 3: no node
-1 passed, 1 failed
+1 passed, 1 failed, 1 skipped
 `, b.String())
 	r2 := fwtest.Execute("x", func(t fwtest.TB) { t.Errorf("wrong %d", 1); t.FailNow(); panic("not reached") })
 	assert.Equal(t, fwtest.Result{Failed: true, Log: []string{"wrong 1"}}, r2)

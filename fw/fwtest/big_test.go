@@ -12,11 +12,12 @@ import (
 )
 
 // What the suite does as far as memory reaches reaches beyond 4 GiB where there is
-// so much; copies get as large as 64 MiB, and in a soak, which has the time, 1 GiB.
+// so much; copies get as large as 64 MiB, and in a soak, which has the time, 1 GiB, and on the large machines.
 func TestBigMemory(t *testing.T) {
 	copies := 256 * sim.MiB
 	if *soakTime >= time.Minute {
 		copies = 8 * sim.GiB
+		onLargeMachines(t, true)
 	}
 	for name, size := range map[string]sim.Bytes{"S11_AllocationsUntilFull": 8 * sim.GiB, "S11_OneLargeBuffer": 8 * sim.GiB, "S19_CopiesOfEverySize": copies} {
 		t.Run(name, func(t *testing.T) {

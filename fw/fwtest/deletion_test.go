@@ -120,8 +120,8 @@ var deletions = []deletion{
 	{"DMA off when the device is given up", "reset.go", "	d.bus.ConfigWrite(pciCommand, 2, commandMemory)\n", "", strict("S11_LostDeviceIsEIO")},
 }
 
-// A driver without one of those pieces, or whose function enters no section, is
-// caught. All are in one program, which leaves out the one that its environment
+// A driver without one of those pieces, with one of the defects, or whose function
+// enters no section, is caught. All are in one program, which leaves out the one that its environment
 // names; to build it and run it once a piece takes half a minute, so that -short
 // passes over it.
 func TestDeletions(t *testing.T) {
@@ -129,7 +129,7 @@ func TestDeletions(t *testing.T) {
 		t.Skip("-short: builds a driver and runs it once a deleted piece")
 	}
 	program := incomplete(t)
-	all := slices.Clone(deletions)
+	all := slices.Concat(deletions, defects)
 	for _, place := range sections(t) {
 		all = append(all, deletion{name: sectionOf(place), tests: "^(TestReferenceDriver|TestMatrix)$"})
 	}
@@ -152,19 +152,37 @@ func TestDeletions(t *testing.T) {
 	}
 }
 
+// missing is what the driver and the core are given to be wrong with.
+const missing = `
+import "os"
+
+var left = os.Getenv("PRESI_MISSING")
+
+func missing(name string) bool { return left == name }
+
+func wrong(name string) bool { return left == name }
+
+func either[T any](wrong bool, bad, good T) T {
+	if wrong {
+		return bad
+	}
+	return good
+}
+`
+
 // incomplete builds the tests of this package over a driver whose pieces can be
 // left out.
 func incomplete(t *testing.T) (program string) {
 	dir := t.TempDir()
 	driver, err := filepath.Abs(filepath.Join("..", "npudrv"))
 	require.NoError(t, err)
-	sources := map[string]string{"missing.go": "package npudrv\n\nimport \"os\"\n\nvar left = os.Getenv(\"PRESI_MISSING\")\n\nfunc missing(name string) bool { return left == name }\n"}
+	sources := map[string]string{"missing.go": "package npudrv\n" + missing, "../missing.go": "package fw\n" + missing}
 	read := func(file string) string {
 		text, err := os.ReadFile(filepath.Join(driver, file))
 		require.NoError(t, err)
 		return string(text)
 	}
-	for _, x := range deletions {
+	for _, x := range slices.Concat(deletions, defects) {
 		if x.code == "" {
 			continue
 		}
@@ -174,7 +192,7 @@ func incomplete(t *testing.T) (program string) {
 		}
 		require.Equal(t, 1, strings.Count(source, x.code), "%s has the code of %q once", x.file, x.name)
 		without := x.without
-		if without == "" {
+		if without = strings.ReplaceAll(without, "@", "wrong(`"+x.name+"`)"); without == "" {
 			without = "if !missing(`" + x.name + "`) {\n" + x.code + "}\n"
 		}
 		sources[x.file] = strings.Replace(source, x.code, without, 1)
@@ -190,8 +208,9 @@ func incomplete(t *testing.T) (program string) {
 		source = withoutSections(t, file, source)
 		text, err := format.Source([]byte(source))
 		require.NoError(t, err, file)
-		replace[filepath.Join(driver, file)] = filepath.Join(dir, file)
-		require.NoError(t, os.WriteFile(filepath.Join(dir, file), text, 0o666))
+		copied := filepath.Join(dir, strings.ReplaceAll(file, "../", "core_"))
+		replace[filepath.Join(driver, file)] = copied
+		require.NoError(t, os.WriteFile(copied, text, 0o666))
 	}
 	overlay, program := filepath.Join(dir, "overlay.json"), filepath.Join(dir, "fwtest.test")
 	text, err := json.Marshal(map[string]map[string]string{"Replace": replace})

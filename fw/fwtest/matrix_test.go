@@ -15,9 +15,9 @@ func TestMatrix(t *testing.T) {
 	seen := map[string]bool{}
 	for _, x := range fwtest.Cells() {
 		t.Run(strings.TrimSuffix(x.Kind+"/"+x.Workload+"/"+x.Variant, "/"), func(t *testing.T) {
-			outcome := x.Execute(t, fwtest.InProcess())
+			outcome, status := x.Execute(t, fwtest.InProcess())
 			t.Log(outcome)
-			assert.NotContains(t, outcome, "no chance")
+			assert.Equal(t, fwtest.Pass, status)
 		})
 		seen[x.Kind] = true
 	}

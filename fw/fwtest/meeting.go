@@ -21,6 +21,7 @@ type meeting struct {
 	w       workload
 	armed   []Armed
 	outcome string
+	skipped bool // the fault had no chance
 }
 
 // endLimit bounds how long a job may take to its end, whatever happens.
@@ -128,30 +129,30 @@ func (m *meeting) settle() {
 	}
 }
 
-// ends holds how the jobs end.
+// ends holds how the jobs end: the first that fails as the struck one, those behind
+// it as others of its context.
 func (m *meeting) ends(l *load) {
-	var errnos []unix.Errno
+	m.outcome = "completed"
+	may, failed := m.e.mayEnd(m.w.name), false
 	for i, j := range l.jobs {
 		errno := m.Case.ended(l.u, j, endLimit)
-		allowed := slices.Contains(m.e.ends, errno) || errno == 0 ||
-			errno == unix.ECANCELED && slices.Contains(m.e.ends, unix.ETIME) || errno == unix.EIO && m.e.collateral
-		require.True(m, allowed, "job %d of %d ended with %d (%s); the fault documents %v", i+1, len(l.jobs), int(errno), name(errno), m.e.ends)
-		errnos = append(errnos, errno)
+		if errno == 0 {
+			continue
+		}
+		require.NotZero(m, endOf(errno)&may, "job %d of %d ended with %d (%s); documented is %s", i+1, len(l.jobs), int(errno), name(errno), may)
+		if !failed {
+			m.outcome, failed = name(errno), true
+			may = m.e.othersMayEnd(m.w.name)
+		}
 	}
-	failed := slices.IndexFunc(errnos, func(e unix.Errno) bool { return e != 0 })
-	switch {
-	case failed < 0:
+	if reason, may := m.e.idle[m.w.name]; may && !m.struck() {
+		m.outcome, m.skipped = "no chance: "+reason, true
+	}
+	require.True(m, m.struck() || m.skipped, "the fault has not struck")
+	if !failed {
 		m.settle()
 		require.True(m, m.e.lost || l.right(), "every job ended well: the data are right")
-		m.outcome = "completed"
-		if m.struck() {
-			require.Contains(m, m.e.ends, unix.Errno(0), "the fault has struck, and no job shows it")
-		}
-	default:
-		m.outcome = name(errnos[failed])
-	}
-	if !m.struck() {
-		m.outcome += ", had no chance"
+		require.True(m, m.skipped || m.e.mayEnd(m.w.name)&fault.Well != 0, "the fault has struck, and no job shows it")
 	}
 }
 
@@ -187,7 +188,7 @@ func (m *meeting) bind() {
 	m.inject()
 	err := m.Bind()
 	require.True(m, m.struck(), "the fault had no chance")
-	require.Contains(m, m.e.ends, fw.Errno(err), "probe: %v", err)
+	require.NotZero(m, endOf(fw.Errno(err))&m.e.mayEnd(m.w.name), "probe: %v", err)
 	m.outcome = "probe " + name(fw.Errno(err))
 	if err == nil {
 		m.outcome = "completed"
@@ -209,7 +210,7 @@ func (m *meeting) mail() {
 	m.inject()
 	l := m.start(u)
 	err := m.ask()
-	require.Contains(m, m.e.ends, fw.Errno(err), "%v", err)
+	require.NotZero(m, endOf(fw.Errno(err))&m.e.mayEnd(m.w.name), "%v", err)
 	require.True(m, m.struck())
 	for _, j := range l.jobs {
 		require.Zero(m, m.Case.ended(u, j, endLimit), "jobs go on")
@@ -243,7 +244,7 @@ func (m *meeting) pull() {
 		require.NoError(m, err)
 		require.NotZero(m, s, "a fence is pending after unbind")
 		if s != 1 {
-			require.Contains(m, m.e.ends, unix.Errno(-s))
+			require.NotZero(m, endOf(unix.Errno(-s))&m.e.mayEnd(m.w.name), "errno %d", -s)
 			seen[name(unix.Errno(-s))] = true
 		}
 		require.NoError(m, u.node.CloseFD(fd))

@@ -26,6 +26,49 @@ func s13PerFile(c *Case) {
 	v.close()
 }
 
+// What BO_CREATE was asked for is there: rounded up to pages, within the file's
+// address space, with every flag, wherever it lies and however large.
+func s13Info(c *Case) {
+	u := c.open()
+	device := Query[abi.DeviceInfo](u, abi.QueryDevice)
+	page := device.PageSizes & -device.PageSizes
+	require.NotZero(c, page)
+	assert.Less(c, device.VAStart, device.VAEnd)
+	require.LessOrEqual(c, device.VABits, uint32(64))
+	assert.Zero(c, (device.VAEnd-1)>>(device.VABits-1)>>1, "the address space lies within the device's")
+	q := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+	for _, x := range []struct {
+		size  uint64
+		flags uint32
+	}{
+		{1, abi.BODevice}, {page, abi.BODevice | abi.BOReadOnly}, {page + 1, abi.BODevice | abi.BOUncached}, {3*page - 1, abi.BOHost},
+		{100, abi.BOHost | abi.BOCommand}, {5000, abi.BOHost | abi.BOReadOnly}, {2 * page, abi.BOHost | abi.BOUncached},
+		{1, abi.BODevice | abi.BOCommand | abi.BOUncached}, {100 << 20, abi.BOHost},
+	} {
+		a := abi.BOCreate{Size: x.size, Flags: x.flags}
+		Must(u, abi.NrBOCreate, &a)
+		assert.Zero(c, a.Size%page, "%d bytes, flags %#x", x.size, x.flags)
+		assert.True(c, a.Size >= x.size && a.Size < x.size+max(page, 64<<10), "%d bytes, flags %#x: %d are given", x.size, x.flags, a.Size)
+		assert.True(c, a.DeviceAddr >= device.VAStart && a.DeviceAddr < device.VAEnd && device.VAEnd-a.DeviceAddr >= a.Size,
+			"%#x to %#x", a.DeviceAddr, a.DeviceAddr+a.Size)
+		info := abi.BOInfo{Handle: a.Handle}
+		Must(u, abi.NrBOInfo, &info)
+		want := abi.BOInfo{Handle: a.Handle, Flags: x.flags, Size: a.Size, DeviceAddr: a.DeviceAddr, MmapOffset: info.MmapOffset}
+		if x.flags&abi.BODevice != 0 {
+			want.Resident = 1
+		}
+		assert.Equal(c, want, info)
+		b := &Buffer{p: u, Handle: a.Handle, Addr: a.DeviceAddr, Size: a.Size}
+		b.Write(int64(a.Size)-64, pattern(64, 2))
+		to := u.NewBuffer(64, abi.BOHost)
+		require.NoError(c, u.Finish(q, u.Start(q, &Job{Packets: []abi.Packet{Copy(to.Addr, b.Addr+b.Size-64, 64)}, Buffers: []*Buffer{b, to}})))
+		assert.Equal(c, pattern(64, 2), to.Read(0, 64), "the last bytes")
+		u.unmapAll()
+		b.Close()
+	}
+	u.close()
+}
+
 // The handles of all of a job's buffers go while it runs: it ends well, and then
 // the memory is free.
 func s13Job(c *Case) {
@@ -145,6 +188,22 @@ func s15Again(c *Case) {
 	require.NoError(c, u.node.CloseFD(fd))
 	u.close()
 	v.close()
+}
+
+// Descriptors are opened with the flags that open(2) knows for them, and no others.
+func s15Flags(c *Case) {
+	u := c.open()
+	b := u.NewBuffer(4096, abi.BOHost)
+	for _, flags := range []uint32{0, unix.O_CLOEXEC, unix.O_RDWR, unix.O_CLOEXEC | unix.O_RDWR} {
+		a := abi.PrimeHandle{Handle: b.Handle, Flags: flags}
+		Must(u, abi.NrPrimeHandleToFD, &a)
+		assert.Equal(c, b.Handle, u.imported(a.FD).Handle)
+		require.NoError(c, u.node.CloseFD(a.FD))
+	}
+	for _, flags := range []uint32{unix.O_WRONLY, unix.O_NONBLOCK, unix.O_RDWR | unix.O_APPEND, 1 << 31} {
+		c.is(Ioctl(u, abi.NrPrimeHandleToFD, &abi.PrimeHandle{Handle: b.Handle, Flags: flags}), unix.EINVAL, "flags %#x", flags)
+	}
+	u.close()
 }
 
 func s15Outlives(c *Case) {

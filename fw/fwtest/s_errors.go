@@ -1,11 +1,15 @@
 package fwtest
 
 import (
+	"fmt"
+	"io/fs"
+
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"golang.org/x/sys/unix"
 
 	"github.com/presi-sim/presi/fw"
+	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/fault"
 )
@@ -43,19 +47,117 @@ func s25Lost(c *Case) {
 	c.healthy()
 }
 
+// A fatal error resets the slot, which ends what runs.
 func s25Fatal(c *Case) {
 	u := c.open()
 	q := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
 	resets := u.Status(q).ResetCount
 	f, err := c.Inject(fault.Spec{Kind: "aer-fatal"})
 	require.NoError(c, err)
-	w := u.copying(64<<10, 4)
-	u.Start(q, w.Job)
-	assert.Equal(c, unix.EIO, c.ended(u, w.Job, 2e9), "the job that the reset ended")
+	j := u.Start(q, u.hang(0)) // it runs still when the bus is frozen
+	assert.Equal(c, unix.EIO, c.ended(u, j, 2e9), "the job that the reset ended")
 	assert.Equal(c, 1, f.Struck())
 	assert.Greater(c, u.Status(q).ResetCount, resets, "the slot was reset")
 	u.close()
 	c.healthy()
+}
+
+// spy is a bus that notes what is touched while the channel is frozen.
+type spy struct {
+	hw.Bus
+	frozen  bool
+	freezes int
+	touched []string
+}
+
+func (s *spy) note(what string, bar int, off uint64) {
+	if s.frozen {
+		s.touched = append(s.touched, fmt.Sprintf("%s of BAR %d at %#x", what, bar, off))
+	}
+}
+
+func (s *spy) Read32(bar int, off uint64) uint32 {
+	s.note("a read", bar, off)
+	return s.Bus.Read32(bar, off)
+}
+
+func (s *spy) Read64(bar int, off uint64) uint64 {
+	s.note("a read", bar, off)
+	return s.Bus.Read64(bar, off)
+}
+
+func (s *spy) Write32(bar int, off uint64, v uint32) {
+	s.note("a write", bar, off)
+	s.Bus.Write32(bar, off, v)
+}
+
+func (s *spy) ReadBAR(bar int, off uint64, p []byte) {
+	s.note("a read", bar, off)
+	s.Bus.ReadBAR(bar, off, p)
+}
+
+func (s *spy) WriteBAR(bar int, off uint64, p []byte) {
+	s.note("a write", bar, off)
+	s.Bus.WriteBAR(bar, off, p)
+}
+
+// SetErrorHandlers implements hw.Bus: from the word that the channel is frozen until
+// the slot is reset.
+func (s *spy) SetErrorHandlers(h *hw.ErrorHandlers) {
+	if h != nil {
+		told, detected, reset := *h, h.ErrorDetected, h.SlotReset
+		told.ErrorDetected = func(channel hw.ChannelState) hw.Recovery {
+			if channel == hw.ChannelFrozen {
+				s.frozen = true
+				s.freezes++
+			}
+			return detected(channel)
+		}
+		told.SlotReset = func() hw.Recovery { s.frozen = false; return reset() }
+		h = &told
+	}
+	s.Bus.SetErrorHandlers(h)
+}
+
+// While the bus is frozen nobody touches the device: not the driver, and not for
+// programs that make and close buffers.
+func s25Frozen(c *Case) {
+	c.frozen(func(*User) {
+		if _, err := fs.ReadFile(c.Debugfs(), c.debugDir()+"registers"); err != nil {
+			c.is(err, unix.EBUSY)
+		}
+	})
+}
+
+func s25Buffers(c *Case) {
+	c.frozen(func(u *User) {
+		u.NewBuffer(4096, abi.BOHost).Close()
+	})
+}
+
+// frozen calls meanwhile while the bus is frozen, and holds that nobody touches the
+// device before the slot is reset.
+func (c *Case) frozen(meanwhile func(u *User)) {
+	c.Helper()
+	c.Dev.Remove()
+	bus := &spy{Bus: c.Dev.Bus}
+	require.NoError(c, c.Dev.ProbeOn(bus))
+	u := c.open()
+	f, err := c.Inject(fault.Spec{Kind: "aer-fatal"})
+	require.NoError(c, err)
+	j := u.Start(u.NewQueue(abi.EngineCompute, fw.PriorityNormal), u.hang(0))
+	for deadline := c.Now() + 1e9; !bus.frozen && bus.freezes == 0; c.Sleep(500) {
+		require.Less(c, c.Now(), deadline, "the bus is not frozen")
+	}
+	meanwhile(u)
+	assert.Equal(c, unix.EIO, c.ended(u, j, 2e9))
+	assert.Equal(c, 1, f.Struck())
+	assert.Equal(c, 1, bus.freezes)
+	assert.Empty(c, bus.touched)
+	u.close()
+	c.healthy()
+	c.Unbind()
+	require.NoError(c, c.Bind())
 }
 
 // A failure that is permanent ends every job, and later ones are refused.

@@ -2,6 +2,7 @@ package fwtest
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -63,6 +64,23 @@ func s08Commands(c *Case) {
 		require.NoError(c, submit(abi.MaxCommandBytes-n, n), "%d bytes, up to the buffer's end", n)
 		require.NoError(c, u.Wait(done, c.Now()+1e9))
 		require.Zero(c, u.fenceError(&Job{Done: done}), "%d bytes", n)
+	}
+	// What lies before and behind the part that is submitted is not run.
+	slots := u.NewBuffer(4096, abi.BOHost)
+	const marks, size = 8, 32
+	for i := range uint64(marks) {
+		(&abi.Packet{Op: abi.OpSignal, Addr: slots.Addr + 8*i, Value: 1}).Encode(raw[i*size:])
+	}
+	commands.Write(0, raw[:marks*size])
+	for _, x := range [][2]uint64{{0, 1}, {3, 2}, {7, 1}} {
+		slots.Write(0, make([]byte, 8*marks))
+		a := abi.Submit{Queue: q, CommandBO: commands.Handle, Offset: x[0] * size, Length: x[1] * size, NumBOs: 1, BOs: u.Array(slots.Handle),
+			OutSyncs: u.syncs([]abi.Sync{{Syncobj: done}}), NumOutSync: 1}
+		Must(u, abi.NrSubmit, &a)
+		require.NoError(c, u.Wait(done, c.Now()+1e9))
+		for i := range uint64(marks) {
+			assert.Equal(c, i >= x[0] && i < x[0]+x[1], slots.word(int64(i)) == 1, "packet %d, of %d from %d on", i, x[1], x[0])
+		}
 	}
 	for n := uint64(1); n < 32; n++ {
 		if n%16 != 0 {
@@ -223,12 +241,14 @@ func barred(k abi.Packet) abi.Packet {
 }
 
 // Jobs of a higher priority go first where an engine arbitrates, and those below
-// are not forgotten. They all become ready at once, behind a job that waits.
+// are not forgotten. They all become ready at once, behind a job that waits, and
+// each takes much longer than it takes to start one.
 func s19Priorities(c *Case) {
-	const n, size = 16, 64 << 10
+	const n = 16
 	for engine := range uint32(abi.NumEngines) {
 		u := c.open()
-		b, slots := u.NewBuffer(2*size, abi.BODevice), u.NewBuffer(4096, abi.BOHost)
+		b, packets := c.filling(u, engine)
+		slots := u.NewBuffer(4096, abi.BOHost)
 		gate := slots.Addr + 2048
 		other := u.NewQueue(1-engine, fw.PriorityHigh)
 		waits := u.Start(other, &Job{Packets: []abi.Packet{WaitFor(gate, 1)}, Buffers: []*Buffer{slots}})
@@ -237,11 +257,7 @@ func s19Priorities(c *Case) {
 		for p, q := range queues {
 			for i := range uint64(n) {
 				stamp := barred(abi.Packet{Op: abi.OpTimestamp, Addr: slots.Addr + 8*(uint64(p)*n+i)})
-				var packets []abi.Packet
-				for at := uint64(0); at < size; at += 4096 { // more at once than an engine has channels
-					packets = append(packets, Fill(b.Addr+uint64(p)*size+at, i, 4096))
-				}
-				jobs = append(jobs, u.Start(q, &Job{Packets: append(packets, stamp),
+				jobs = append(jobs, u.Start(q, &Job{Packets: append(slices.Clone(packets), stamp),
 					Buffers: []*Buffer{b, slots}, In: []abi.Sync{{Syncobj: waits.Done}}}))
 			}
 		}
@@ -252,6 +268,23 @@ func s19Priorities(c *Case) {
 		low, high := slots.word(n-1), slots.word(2*n-1)
 		assert.Less(c, high, low, "engine %d: the last job of high priority, and of low", engine)
 		u.close()
+	}
+}
+
+// filling makes packets that keep an engine busy, and the buffer that they fill:
+// more at once than it has channels, and for long.
+func (c *Case) filling(u *User, engine uint32) (b *Buffer, packets []abi.Packet) {
+	c.Helper()
+	empty := c.took(u, engine, nop())
+	for size := uint64(4096); ; size *= 2 {
+		b, packets = u.NewBuffer(size, abi.BODevice), nil
+		for i := range 4 * uint64(max(4, Query[abi.DeviceInfo](u, abi.QueryDevice).NumDMAChannels)) {
+			packets = append(packets, Fill(b.Addr, i, size))
+		}
+		if c.took(u, engine, &Job{Packets: packets, Buffers: []*Buffer{b}}) > 2*empty {
+			return b, packets
+		}
+		b.Close()
 	}
 }
 

@@ -1,6 +1,8 @@
 package fwtest
 
 import (
+	"bytes"
+	"fmt"
 	"math"
 
 	"github.com/stretchr/testify/assert"
@@ -26,7 +28,8 @@ func s07Dispatch(c *Case) {
 		{"type 0", readWrite<<30 | 24<<16 | abi.NrQuery, unix.ENOTTY},
 		{"a number behind the driver's last", abi.Request(readWrite, abi.NrQueueStatus+1, 24), unix.EINVAL},
 		{"the last number of the driver's range", abi.Request(readWrite, abi.CommandEnd-1, 24), unix.EINVAL},
-		{"a number that nothing has", abi.Request(readWrite, 0xe0, 24), unix.EINVAL},
+		{"a number of the core's that nobody has", abi.Request(readWrite, 0x0f, 24), unix.EINVAL},
+		{"a number behind the core's last", abi.Request(readWrite, 0xe0, 24), unix.EINVAL},
 		{"the last number of all", abi.Request(readWrite, 0xff, 24), unix.EINVAL},
 	} {
 		c.is(u.node.Ioctl(x.request, at), x.want, x.name)
@@ -81,6 +84,36 @@ func s08Long(c *Case) {
 		assert.EqualValues(c, abi.SizeOf[abi.ResetInfo](), abi.Load[abi.Query](buf).Size)
 		for i, b := range buf[abi.SizeOf[abi.Query]():] {
 			require.EqualValues(c, 0xa5, b, "byte %d of the tail", i)
+		}
+	}
+	u.close()
+}
+
+// QUERY writes as many bytes as it is given room for: of the struct, and zeros
+// behind it, however many. It says how many there are.
+func s08Query(c *Case)      { c.queries(0, 1, 12, 31, 32, 33, 119, 120, 121, 128, 136, 200, 4095, 4096) }
+func s08LargeQuery(c *Case) { c.queries(4097, 5000, 1<<16, 1<<20) }
+
+func (c *Case) queries(sizes ...int) {
+	c.Helper()
+	u := c.open()
+	for kind, full := range []int{abi.QueryDevice: abi.SizeOf[abi.DeviceInfo](), abi.QueryTelemetry: abi.SizeOf[abi.TelemetryInfo](),
+		abi.QueryReset: abi.SizeOf[abi.ResetInfo]()} {
+		whole := make([]byte, full)
+		Must(u, abi.NrQuery, &abi.Query{Type: uint32(kind), Size: uint32(full), Ptr: u.node.Map(whole)})
+		for _, size := range sizes {
+			const untouched = 0xee
+			buf := bytes.Repeat([]byte{untouched}, size+64)
+			q := abi.Query{Type: uint32(kind), Size: uint32(size), Ptr: u.node.Map(buf)}
+			Must(u, abi.NrQuery, &q)
+			what := fmt.Sprintf("query %d with room for %d bytes", kind, size)
+			assert.EqualValues(c, full, q.Size, what)
+			some := min(size, full)
+			if kind != abi.QueryTelemetry { // which goes on
+				assert.Equal(c, whole[:some], buf[:some], what)
+			}
+			require.Equal(c, size-some, bytes.Count(buf[some:size], []byte{0}), "%s: zeros at the end", what)
+			require.Equal(c, 64, bytes.Count(buf[size:], []byte{untouched}), "%s: nothing behind", what)
 		}
 	}
 	u.close()
@@ -183,10 +216,19 @@ func s08Padding(c *Case) {
 
 func s09Master(c *Case) {
 	u := c.open()
-	buf := make([]byte, 16)
-	c.is(u.raw(abi.Request(readWrite, abi.NrAuthMagic, 4), buf), unix.EACCES)
-	c.is(u.raw(abi.Request(abi.IoctlNone, abi.NrSetMaster, 0), buf), unix.EACCES)
-	c.is(u.raw(abi.Request(abi.IoctlNone, abi.NrDropMaster, 0), buf), unix.EACCES)
+	const setVersion, modeSetCRTC, modeAtomic = 0x07, 0xa2, 0xbc // drm.h
+	for name, request := range map[string]uint32{
+		"AUTH_MAGIC": abi.Request(abi.IoctlWrite, abi.NrAuthMagic, 4), "SET_VERSION": abi.Request(readWrite, setVersion, 16),
+		"MODE_SETCRTC": abi.Request(readWrite, modeSetCRTC, 104), "MODE_ATOMIC": abi.Request(readWrite, modeAtomic, 56),
+	} {
+		c.is(u.raw(request, make([]byte, 104)), unix.EACCES, name)
+	}
+	// SET_MASTER and DROP_MASTER are for everybody who may; then no file of the node
+	// is a master (drm_setmaster_ioctl, drm_dropmaster_ioctl).
+	for name, nr := range map[string]uint32{"SET_MASTER": abi.NrSetMaster, "DROP_MASTER": abi.NrDropMaster} {
+		err := u.raw(abi.Request(abi.IoctlNone, nr, 0), make([]byte, 8))
+		assert.Contains(c, []unix.Errno{unix.EACCES, unix.EINVAL}, fw.Errno(err), name)
+	}
 	u.close()
 }
 
@@ -196,6 +238,10 @@ func s09Caps(c *Case) {
 		a := abi.GetCap{Capability: capability, Value: 1}
 		c.is(u.raw(abi.Request(abi.IoctlWrite, abi.NrSetClientCap, 16), bytesOf(&a)), unix.EOPNOTSUPP)
 	}
+	const monotonic = 6
+	a := abi.GetCap{Capability: monotonic}
+	assert.NoError(c, Ioctl(u, abi.NrGetCap, &a), "TIMESTAMP_MONOTONIC")
+	assert.EqualValues(c, 1, a.Value, "TIMESTAMP_MONOTONIC")
 	for _, capability := range []uint64{1, 2, 3, 4, 7, 8, 9, 0x10, 0x11, 0x12, 0x15, 1 << 40} {
 		c.is(Ioctl(u, abi.NrGetCap, &abi.GetCap{Capability: capability}), unix.EOPNOTSUPP, "capability %#x", capability)
 	}
@@ -313,10 +359,15 @@ func s11Wedged(c *Case) {
 	q, other := u.NewQueue(abi.EngineCompute, fw.PriorityNormal), u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
 	f, err := c.Inject(fault.Spec{Kind: "reset-fail", Times: fault.Unlimited})
 	require.NoError(c, err)
-	hung := u.Start(q, u.hang(2e6))
-	queued := u.Start(other, nop())
-	assert.Equal(c, unix.EIO, c.ended(u, hung, 2e9))
-	assert.Equal(c, unix.EIO, c.ended(u, queued, 2e9))
+	env := c.tells(func() {
+		hung := u.Start(q, u.hang(2e6))
+		queued := u.Start(other, nop())
+		assert.Equal(c, unix.EIO, c.ended(u, hung, 2e9))
+		assert.Equal(c, unix.EIO, c.ended(u, queued, 2e9))
+	})
+	assert.Positive(c, f.Struck())
+	recovery, ok := told(env, "WEDGED")
+	assert.True(c, ok && recovery != "" && recovery != "none", "the uevent says what is left to do: %v", env)
 	c.is(u.Submit(other, nop()), unix.EIO)
 	assert.EqualValues(c, 2, Query[abi.ResetInfo](u, abi.QueryReset).State)
 	assert.Equal(c, "wedged", c.sys("device/state"))

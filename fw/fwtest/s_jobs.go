@@ -199,6 +199,33 @@ func s18Errors(c *Case) {
 	u.close()
 }
 
+// QUEUE_STATUS counts what is submitted and what has ended, and names the first job
+// that failed.
+func s18Status(c *Case) {
+	u := c.open()
+	gate, open := u.gated()
+	b := u.NewBuffer(4096, abi.BODevice)
+	bad := []*Job{nop(), {Packets: []abi.Packet{Copy(b.Addr, 1<<40, 64)}, Buffers: []*Buffer{b}}, nop(),
+		{Packets: []abi.Packet{{Op: abi.OpCopy, Src: b.Addr, Dst: b.Addr, Counts: [2]uint32{1, 1}}}, Buffers: []*Buffer{b}}, nop()}
+	q := u.NewQueue(abi.EngineCompute, fw.PriorityHigh)
+	for _, j := range bad {
+		j.In = []abi.Sync{{Syncobj: gate.Done}}
+		u.Start(q, j)
+	}
+	want := abi.QueueStatus{Queue: q, LastSubmitted: 5}
+	assert.Equal(c, want, u.Status(q), "nothing has ended")
+	open()
+	var ends []unix.Errno
+	for _, j := range bad {
+		ends = append(ends, c.ended(u, j, 1e9))
+	}
+	assert.Equal(c, []unix.Errno{0, unix.EFAULT, 0, unix.EINVAL, 0}, ends)
+	c.Sleep(1e6)
+	want.LastCompleted, want.FailedSeqno, want.Error = 5, 2, -int32(unix.EFAULT)
+	assert.Equal(c, want, u.Status(q), "everything has ended")
+	u.close()
+}
+
 func s18Close(c *Case) {
 	u := c.open()
 	v := c.again(u)

@@ -204,6 +204,7 @@ func s18Records(c *Case) {
 	taken(70, "after a record that was lost")
 	for i, x := range forced {
 		require.NoError(c, x.reset(c))
+		assert.EqualValues(c, i+1, Query[abi.ResetInfo](u, abi.QueryReset).ResetCount, x.name)
 		taken(70+i, "after a reset: "+x.name)
 		fault()
 		taken(71+i, "after a reset and a fault: "+x.name)

@@ -37,6 +37,7 @@ func s24Shared(c *Case) {
 	f, err := c.Inject(fault.Spec{Kind: "fewer-vectors", Value: 2})
 	require.NoError(c, err)
 	require.NoError(c, c.Bind())
+	require.Positive(c, f.Struck(), "the function has as many vectors as ever")
 	u := c.open()
 	var jobs []*Job
 	for range 60 {

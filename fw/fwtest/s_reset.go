@@ -94,9 +94,11 @@ func slowReset(domain int) fault.Spec {
 // that are reset, buffers that are mapped and unmapped.
 func s20During(c *Case) {
 	for _, x := range begun {
+		var armed []Armed
 		for _, f := range x.faults {
-			_, err := c.Inject(f)
+			a, err := c.Inject(f)
 			require.NoError(c, err)
+			armed = append(armed, a)
 		}
 		place := uint32(abi.BODevice)
 		if !x.memory {
@@ -130,6 +132,9 @@ func s20During(c *Case) {
 		for i, j := range jobs {
 			assert.Zero(c, c.ended(by, j, 1e9), x.name)
 			assert.Equal(c, pattern(16<<10, 7), dst[i].Read(0, 16<<10), x.name)
+		}
+		for i, a := range armed {
+			assert.Positive(c, a.Struck(), "%s: %s", x.name, x.faults[i].Kind)
 		}
 		guilty.close()
 		by.close()

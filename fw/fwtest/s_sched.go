@@ -67,6 +67,46 @@ func s19Full(c *Case) {
 	u.close()
 }
 
+// Realtime priority is for who may have it.
+func s19Realtime(c *Case) {
+	u, v := c.open(fw.OpenUnprivileged), c.open()
+	for engine := range uint32(abi.NumEngines) {
+		c.is(Ioctl(u, abi.NrQueueCreate, &abi.QueueCreate{Engine: engine, Priority: fw.PriorityRealtime}), unix.EACCES)
+		for priority := range uint32(fw.PriorityRealtime) {
+			u.NewQueue(engine, priority)
+		}
+		q := v.NewQueue(engine, fw.PriorityRealtime)
+		assert.Zero(c, c.ended(v, v.Start(q, nop()), 1e9))
+	}
+	u.close()
+	v.close()
+}
+
+// A queue's kernels run on its cores, whatever their packets ask for: one that asks
+// for others is a bad packet.
+func s19Cores(c *Case) {
+	u := c.open()
+	cores := Query[abi.DeviceInfo](u, abi.QueryDevice).NumCores
+	const first, second = 1, 2
+	for _, x := range []struct {
+		queue, packet uint32
+		want          unix.Errno
+	}{{0, 0, 0}, {first, 0, 0}, {first, first, 0}, {first, second, unix.EINVAL}, {first, first | second, 0}, {second, second, 0}, {second, first, unix.EINVAL}} {
+		create := abi.QueueCreate{Engine: abi.EngineCompute, Priority: fw.PriorityNormal, CoreMask: x.queue}
+		if cores < 2 && x.queue&second != 0 {
+			c.is(Ioctl(u, abi.NrQueueCreate, &create), unix.EINVAL, "there is one core")
+			continue
+		}
+		Must(u, abi.NrQueueCreate, &create)
+		k, held := u.command(abi.OpKernel, nil)
+		k.Cores = x.packet
+		j := u.Start(create.Queue, &Job{Packets: []abi.Packet{k}, Buffers: held})
+		assert.Equal(c, x.want, c.ended(u, j, 1e9), "cores %#x of a queue, %#x of a packet", x.queue, x.packet)
+	}
+	c.is(Ioctl(u, abi.NrQueueCreate, &abi.QueueCreate{CoreMask: 1 << cores}), unix.EINVAL, "a core that there is not")
+	u.close()
+}
+
 // Closing a file with jobs queued ends each of them; a bystander is not touched.
 func s19Close(c *Case) {
 	u, by := c.open(), c.open()
@@ -149,21 +189,42 @@ func s20Bystanders(c *Case) {
 	by.close()
 }
 
-func s20Progress(c *Case) {
-	u := c.open()
-	q := u.NewQueue(abi.EngineCopy, fw.PriorityNormal)
-	const n = 64 << 10
-	src, dst := u.NewBuffer(n, abi.BOHost), u.NewBuffer(n, abi.BODevice)
-	j := &Job{Buffers: []*Buffer{src, dst}, Timeout: 1e6}
-	for range 150 {
-		k := Copy(dst.Addr, src.Addr, n)
-		k.Flags = abi.FlagBarrier
-		j.Packets = append(j.Packets, k)
-	}
+// took is how long a job takes that runs alone on a queue of its own.
+func (c *Case) took(u *User, engine uint32, j *Job) int64 {
+	c.Helper()
+	q := u.NewQueue(engine, fw.PriorityNormal)
 	start := c.Now()
-	require.NoError(c, u.Finish(q, u.Start(q, j)))
-	assert.Greater(c, c.Now()-start, int64(3e6), "it runs for several time-outs")
-	assert.Zero(c, u.Status(q).ResetCount)
+	require.Zero(c, c.ended(u, u.Start(q, j), 60e9))
+	took := c.Now() - start
+	Must(u, abi.NrQueueDestroy, &abi.QueueDestroy{Queue: q})
+	return took
+}
+
+// A job that makes progress runs for longer than one with the same time-out that
+// makes none, and ends well. It copies as often as that takes on this machine.
+func s20Progress(c *Case) {
+	u, guilty := c.open(), c.open()
+	const timeout = 1e6
+	start := c.Now()
+	hung := guilty.Start(guilty.NewQueue(abi.EngineCopy, fw.PriorityNormal), guilty.hang(timeout))
+	assert.Equal(c, unix.ETIME, c.ended(guilty, hung, 60e9))
+	hangs := c.Now() - start
+	guilty.close()
+
+	const n, some = 256 << 10, 16
+	src, dst := u.NewBuffer(n, abi.BOHost), u.NewBuffer(n, abi.BODevice)
+	copies := func(times int) *Job {
+		j := &Job{Buffers: []*Buffer{src, dst}, Timeout: timeout}
+		for range times {
+			j.Packets = append(j.Packets, barred(Copy(dst.Addr, src.Addr, n)))
+		}
+		return j
+	}
+	one := c.took(u, abi.EngineCopy, copies(some)) / some
+	resets := Query[abi.ResetInfo](u, abi.QueryReset).ResetCount
+	took := c.took(u, abi.EngineCopy, copies(int(3*hangs/one)+1))
+	assert.Greater(c, took, 2*hangs, "it runs for several time-outs")
+	assert.Equal(c, resets, Query[abi.ResetInfo](u, abi.QueryReset).ResetCount)
 	u.close()
 }
 

@@ -78,6 +78,31 @@ func s28FDInfo(c *Case) {
 	v.close()
 }
 
+// A buffer that had to make room is resident no more, and BO_INFO and fdinfo say so.
+func s28Evicted(c *Case) {
+	u, v := c.open(), c.open()
+	held, size := c.pieces(u, 1)
+	total, resident := u.number("drm-total-device"), u.number("drm-resident-device")
+	assert.EqualValues(c, uint64(len(held))*size, total)
+	assert.Equal(c, total, resident)
+	v.NewBuffer(2*size, abi.BODevice)
+	gone := uint64(0)
+	for _, b := range held {
+		info := abi.BOInfo{Handle: b.Handle}
+		Must(u, abi.NrBOInfo, &info)
+		assert.EqualValues(c, abi.BODevice, info.Flags, "what was asked for")
+		if info.Resident == 0 {
+			gone += info.Size
+		}
+	}
+	assert.NotZero(c, gone, "room was made")
+	assert.Equal(c, total, u.number("drm-total-device"))
+	assert.Equal(c, total-gone, u.number("drm-resident-device"))
+	assert.EqualValues(c, 2*size, v.number("drm-resident-device"))
+	u.close()
+	v.close()
+}
+
 // readAll reads every file of both trees and returns how many there were. What
 // needs the hardware may be busy during a reset.
 func (c *Case) readAll(busy ...error) (files int) {
@@ -111,13 +136,16 @@ func s29Read(c *Case) {
 	assert.Equal(c, unix.ETIME, c.ended(guilty, hung, 1e9))
 	guilty.close()
 	c.readAll()
-	var temp, power int
+	var temp, power, before, after int
 	_, err := fmt.Sscan(c.sys("device/hwmon/hwmon0/temp1_input"), &temp)
 	require.NoError(c, err)
+	before = int(u.Telemetry().PowerMW)
 	_, err = fmt.Sscan(c.sys("device/hwmon/hwmon0/power1_input"), &power)
 	require.NoError(c, err)
 	tele := u.Telemetry()
+	after = int(tele.PowerMW)
 	assert.InDelta(c, float64(tele.TemperatureMC), float64(temp), 2000)
+	assert.True(c, power >= 500*min(before, after) && power <= 2000*max(before, after), "%d µW by hwmon, %d and %d mW by QUERY", power, before, after)
 	assert.Positive(c, power)
 	u.close()
 }

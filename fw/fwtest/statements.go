@@ -29,6 +29,8 @@ var Statements = []Statement{
 	{8, "short structs are extended, tails ignored, bad pointers EFAULT, padding EINVAL", []Test{
 		{"S08_ShortStructIsZeroExtended", UAPI, s08Short},
 		{"S08_LongTailIsIgnored", UAPI, s08Long},
+		{"S08_QueriesOfEverySize", UAPI, s08Query},
+		{"S08_QueriesWithMuchRoom", UAPI, s08LargeQuery},
 		{"S08_BadPointers", UAPI, s08Pointers},
 		{"S08_PaddingAndUnknownFlags", UAPI, s08Padding},
 		{"S08_CommandsOfEverySize", UAPI, s08Commands}}},
@@ -53,6 +55,7 @@ var Statements = []Statement{
 		{"S12_UniqueAndMagic", WhiteBox, s12Unique}}},
 	{13, "handles are non-zero and per file; GEM_CLOSE drops the handle only", []Test{
 		{"S13_HandlesArePerFile", UAPI, s13PerFile},
+		{"S13_BuffersAreAsAskedFor", UAPI, s13Info},
 		{"S13_JobKeepsClosedBuffer", UAPI, s13Job},
 		{"S13_MappingKeepsClosedBuffer", UAPI, s13Mapping},
 		{"S13_ThousandsOfHandles", UAPI, s13Many}}},
@@ -61,6 +64,7 @@ var Statements = []Statement{
 		{"S14_MmapAfterUnplug", HostSide, s14Unplugged}}},
 	{15, "PRIME: one handle a file; an export outlives its exporter", []Test{
 		{"S15_ImportAgainIsTheSameHandle", UAPI, s15Again},
+		{"S15_FlagsOfDescriptors", UAPI, s15Flags},
 		{"S15_ExportOutlivesItsExporter", UAPI, s15Outlives}}},
 	{16, "each file has an address space of its own", []Test{
 		{"S16_SameAddressOtherMemory", UAPI, s16Same},
@@ -80,6 +84,7 @@ var Statements = []Statement{
 	{18, "every fence is signalled in bounded time, with its error", []Test{
 		{"S18_SuccessAndTimeout", UAPI, s18Timeout},
 		{"S18_ErrorsOfJobs", UAPI, s18Errors},
+		{"S18_QueueStatusNamesTheFirstFailure", UAPI, s18Status},
 		{"S18_FaultRecordsAreTaken", HostSide, s18Records},
 		{"S18_CompletedBeforeAReset", HostSide, s18Completed},
 		{"S18_QueueDestroyedAndFileClosed", UAPI, s18Close},
@@ -92,6 +97,8 @@ var Statements = []Statement{
 		{"S19_FullQueueIsEAGAIN", UAPI, s19Full},
 		{"S19_CloseWithJobsQueued", UAPI, s19Close},
 		{"S19_PrioritiesAreArbitrated", UAPI, s19Priorities},
+		{"S19_RealtimeIsPrivileged", UAPI, s19Realtime},
+		{"S19_CoresAreThoseOfTheQueue", UAPI, s19Cores},
 		{"S19_CopiesOfEverySize", UAPI, s19Sweep},
 		{"S19_StridedAndRandomCopies", UAPI, s19Strided},
 		{"S19_CreditsAreRespected", WhiteBox, s19Credits}}},
@@ -105,7 +112,11 @@ var Statements = []Statement{
 	{21, "waits take absolute time; 0 polls; ETIME", []Test{
 		{"S21_WaitsAreAbsolute", UAPI, s21Waits},
 		{"S21_Timelines", UAPI, s21Timelines},
-		{"S21_Eventfds", UAPI, s21Eventfd}}},
+		{"S21_Eventfds", UAPI, s21Eventfd},
+		{"S21_PointsComeInOrder", UAPI, s21Order},
+		{"S21_WaitForAny", UAPI, s21Any},
+		{"S21_WaitKeepsItsFence", UAPI, s21Kept},
+		{"S21_SyncobjsAreShared", UAPI, s21Shared}}},
 	{22, "hardware is touched within sections; remove starts with unplug and waits", []Test{
 		{"S22_MappingsAreTornDown", HostSide, s22Mappings},
 		{"S22_MappingsAreMadeInSections", WhiteBox, s22Imported},
@@ -125,6 +136,8 @@ var Statements = []Statement{
 		{"S25_ContextsWithoutMemoryGoOn", HostSide, s25Lost},
 		{"S25_FatalErrorRecovers", HostSide, s25Fatal},
 		{"S25_NonFatalErrorNeedsNoReset", HostSide, s25NonFatal},
+		{"S25_NothingIsTouchedWhileFrozen", WhiteBox, s25Frozen},
+		{"S25_BuffersWhileFrozen", WhiteBox, s25Buffers},
 		{"S25_PermanentFailureDisconnects", WhiteBox, s25Permanent}}},
 	{26, "idle suspends, an ioctl resumes, balanced", []Test{
 		{"S26_IdleSuspendsAndIoctlResumes", UAPI, s26Suspend},
@@ -138,7 +151,8 @@ var Statements = []Statement{
 		{"S27_HeartbeatThatReturns", HostSide, s27HeartbeatReturns},
 		{"S27_WhatHappensInSleepIsTold", HostSide, s27Asleep}}},
 	{28, "fdinfo, exact to the byte", []Test{
-		{"S28_FDInfoIsExact", UAPI, s28FDInfo}}},
+		{"S28_FDInfoIsExact", UAPI, s28FDInfo},
+		{"S28_EvictedIsNotResident", UAPI, s28Evicted}}},
 	{29, "sysfs, debugfs and sensors are safe at any time; tracepoints", []Test{
 		{"S29_ReadEverythingMeanwhile", UAPI, s29Read},
 		{"S29_NothingAfterUnplug", HostSide, s29Gone},

@@ -153,7 +153,7 @@ func brief(text string) string {
 const (
 	Pass    = "pass"
 	Fail    = "fail"
-	Skipped = "skipped" // a statement with white-box tests alone, elsewhere
+	Skipped = "skipped" // a statement with white-box tests alone, elsewhere; a fault without a chance
 )
 
 // StatementReport is the outcome of one statement.
@@ -172,6 +172,7 @@ type Report struct {
 	Faults     []CellReport      `json:"faults"`
 	Passed     int               `json:"passed"`
 	Failed     int               `json:"failed"`
+	Skipped    int               `json:"skipped"`
 }
 
 func (r *Report) count(status string) {
@@ -180,6 +181,8 @@ func (r *Report) count(status string) {
 		r.Passed++
 	case Fail:
 		r.Failed++
+	case Skipped:
+		r.Skipped++
 	}
 }
 

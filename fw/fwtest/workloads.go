@@ -28,6 +28,19 @@ type load struct {
 	refused bool
 }
 
+// submit submits a job, unless the device was given up since the first one.
+func (l *load) submit(c *Case, q uint32, j *Job) {
+	c.Helper()
+	if l.refused {
+		return
+	}
+	err := l.u.Submit(q, j)
+	if l.refused = len(l.jobs) > 0 && errors.Is(err, unix.EIO); !l.refused {
+		require.NoError(c, err)
+		l.jobs = append(l.jobs, j)
+	}
+}
+
 var workloads = []workload{
 	{"copy", func(c *Case, u *User) *load {
 		w := u.copying(32<<10, 1)
@@ -47,14 +60,7 @@ func startMany(c *Case, u *User) *load {
 	q := u.NewQueue(abi.EngineCompute, fw.PriorityNormal)
 	l := &load{u: u}
 	for i := range uint64(jobs) {
-		j := &Job{Packets: []abi.Packet{Fill(b.Addr+i*line, 0x0101010101010101*(i+1), line)}, Buffers: []*Buffer{b}, Timeout: 3e6}
-		if err := u.Submit(q, j); i > 0 && errors.Is(err, unix.EIO) {
-			l.refused = true
-			break
-		} else {
-			require.NoError(c, err)
-		}
-		l.jobs = append(l.jobs, j)
+		l.submit(c, q, &Job{Packets: []abi.Packet{Fill(b.Addr+i*line, 0x0101010101010101*(i+1), line)}, Buffers: []*Buffer{b}, Timeout: 3e6})
 	}
 	l.right = func() bool {
 		data := b.Read(0, jobs*line)
@@ -103,9 +109,9 @@ func startKernel(c *Case, u *User) *load {
 func startChain(c *Case, u *User) *load {
 	first := u.copying(16<<10, 2)
 	last := u.NewBuffer(16<<10, abi.BOHost)
-	u.Start(u.NewQueue(abi.EngineCopy, fw.PriorityNormal), first.Job)
-	second := &Job{Packets: []abi.Packet{Copy(last.Addr, first.dst.Addr, 16<<10)}, Buffers: []*Buffer{first.dst, last},
-		In: []abi.Sync{{Syncobj: first.Done}}, Timeout: 3e6}
-	u.Start(u.NewQueue(abi.EngineCompute, fw.PriorityNormal), second)
-	return &load{u: u, jobs: []*Job{first.Job, second}, right: func() bool { return slices.Equal(first.want, last.Read(0, 16<<10)) }}
+	l := &load{u: u, right: func() bool { return slices.Equal(first.want, last.Read(0, 16<<10)) }}
+	l.submit(c, u.NewQueue(abi.EngineCopy, fw.PriorityNormal), first.Job)
+	l.submit(c, u.NewQueue(abi.EngineCompute, fw.PriorityNormal), &Job{Packets: []abi.Packet{Copy(last.Addr, first.dst.Addr, 16<<10)}, Buffers: []*Buffer{first.dst, last},
+		In: []abi.Sync{{Syncobj: first.Done}}, Timeout: 3e6})
+	return l
 }

@@ -91,9 +91,10 @@ const (
 	EIO
 	ENODEV
 	ETIME
+	ECANCELED
 )
 
-var endNames = [...]string{"well", "EINVAL", "EFAULT", "EIO", "ENODEV", "ETIME"}
+var endNames = [...]string{"well", "EINVAL", "EFAULT", "EIO", "ENODEV", "ETIME", "ECANCELED"}
 
 func (e End) String() string {
 	var names []string
@@ -176,8 +177,8 @@ var Kinds = [NumKinds]Row{
 		What: "A corrected error is logged (receiver error).", Outcome: "none: it is counted", Event: true},
 	AERNonFatal: {Name: "aer-nonfatal", Group: bus, Ends: Well, Chance: dmaRequest, Target: requester,
 		What: "An uncorrectable error that is not fatal is logged (completer abort).", Outcome: "none: the host asks the driver, which can recover without a reset", Event: true},
-	AERFatal: {Name: "aer-fatal", Group: bus, Ends: Well | EIO, Chance: dmaRequest, Target: requester,
-		What: "A fatal error is logged (data link protocol).", Outcome: "jobs go on unless the host freezes the function: then a slot reset, EIO", Event: true},
+	AERFatal: {Name: "aer-fatal", Group: bus, Ends: Well | EIO | ECANCELED, Chance: dmaRequest, Target: requester,
+		What: "A fatal error is logged (data link protocol).", Outcome: "jobs go on unless the host freezes the function: then a slot reset, EIO for what was on the hardware, ECANCELED for contexts that had buffers in device memory", Event: true},
 
 	IRQLost: {Name: "irq-lost", Group: irq, Ends: Well, Chance: message, Target: vectors, What: "A message is not sent.",
 		Outcome: "none: the driver looks at the ring when a job's time is up, or at the next interrupt"},
@@ -256,7 +257,7 @@ var Kinds = [NumKinds]Row{
 	AERPermanent: {Name: "aer-permanent", Group: bus, Ends: EIO, Chance: dmaRequest, Target: requester,
 		What:    "A fatal error is logged, and the link is down from then on: no slot reset brings the function back.",
 		Outcome: "the host tells the driver that the channel is dead: EIO for every job and for later submissions; once the link is back, unbind and bind", Span: Until, Event: true},
-	SurpriseReset: {Name: "surprise-reset", Group: engine, Ends: Well | EIO, Chance: dmaRequest, Target: requester,
+	SurpriseReset: {Name: "surprise-reset", Group: engine, Ends: Well | EIO | ECANCELED, Chance: dmaRequest, Target: requester,
 		What:    "A reset under load that nobody asked for: everything behind configuration space is as behind a function-level reset, memory is lost.",
 		Outcome: "the driver finds the controller off when a job's time is up: a function-level reset, EIO for what was on the hardware, ECANCELED for contexts that had buffers in device memory", Event: true},
 	CompletionOverflow: {Name: "completion-overflow", Group: queues, Ends: ETIME, Chance: "completions", Target: queueIndex,
