@@ -232,7 +232,6 @@ var guarded = []string{"WriteBarrier", "ReadBarrier", "Phase", "reap", "complete
 var elsewhere = map[string]string{
 	"driver.go Probe resetCompute":             "a step of probe: S02 has its failures",
 	"driver.go events regCause":                "the causes are read, then acknowledged: a deletion",
-	"bo.go holdResidency mmuLock":              "holds nothing: it waits for a reset, as npudrv's TestMappingDuringAReset holds",
 	"client.go blame kill":                     "part of the death of a guilty context",
 	"errors.go thaw mmuLock":                   "the other half of freeze",
 	"ioctl.go copyOut clear":                   "zeros behind an answer",
@@ -243,6 +242,7 @@ var elsewhere = map[string]string{
 	"reset.go recoverAll resetCompute":         "what it returns is used",
 	"reset.go stopAll Stop":                    "its calls are deletions",
 	"restore.go recoverFunction ResetFunction": "what it returns is used",
+	"vm.go steady mmuLock":                     "holds nothing: it waits for a reset, as S25_BuffersWhileFrozen holds",
 	"vm.go free freeTables":                    "a leak: every test misses it",
 	"vm.go freeTables freeTables":              "goes on with the tables below",
 }

@@ -107,6 +107,15 @@ func s20During(c *Case) {
 		guilty, by := c.open(), c.open()
 		src, gone := by.NewBuffer(16<<10, abi.BOHost), by.NewBuffer(64<<10, place)
 		src.Write(0, pattern(16<<10, 7))
+		var queues []uint32
+		var dst []*Buffer
+		var jobs []*Job
+		for _, engine := range []uint32{abi.EngineCompute, abi.EngineCopy} { // all that there is to make, but for one buffer
+			to := by.NewBuffer(16<<10, abi.BOHost)
+			queues, dst = append(queues, by.NewQueue(engine, fw.PriorityNormal)), append(dst, to)
+			jobs = append(jobs, &Job{Packets: []abi.Packet{Copy(to.Addr, src.Addr, to.Size)}, Buffers: []*Buffer{src, to},
+				Commands: by.NewBuffer(4096, abi.BOHost|abi.BOCommand)})
+		}
 		join := func() {}
 		var hung *Job
 		if x.forced == nil {
@@ -116,18 +125,15 @@ func s20During(c *Case) {
 		}
 		c.awaitReset()
 		c.Sleep(1e6)
-		var dst []*Buffer
-		var jobs []*Job
-		for _, engine := range []uint32{abi.EngineCompute, abi.EngineCopy} {
-			to := by.NewBuffer(16<<10, abi.BOHost)
-			dst = append(dst, to)
-			jobs = append(jobs, by.Start(by.NewQueue(engine, fw.PriorityNormal), &Job{Packets: []abi.Packet{Copy(to.Addr, src.Addr, to.Size)}, Buffers: []*Buffer{src, to}}))
+		for i, j := range jobs {
+			by.Start(queues[i], j)
 		}
-		closes := c.Spawn(gone.Close)
+		maps, closes := c.Spawn(func() { by.NewBuffer(4096, abi.BOHost) }), c.Spawn(gone.Close)
 		if hung != nil {
 			assert.NotZero(c, c.ended(guilty, hung, 1e9), x.name)
 		}
 		join()
+		maps()
 		closes()
 		for i, j := range jobs {
 			assert.Zero(c, c.ended(by, j, 1e9), x.name)

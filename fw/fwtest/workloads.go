@@ -24,21 +24,25 @@ type load struct {
 	jobs []*Job
 	// right says that the results are there, when every job has ended well.
 	right func() bool
-	// refused says that the device was given up while jobs were submitted.
-	refused bool
+	// refused is what ended submitting: EIO when the device was given up meanwhile,
+	// ECANCELED when the context was.
+	refused error
 }
 
-// submit submits a job, unless the device was given up since the first one.
+// submit submits a job, unless the device or the context was given up since the first
+// one.
 func (l *load) submit(c *Case, q uint32, j *Job) {
 	c.Helper()
-	if l.refused {
+	if l.refused != nil {
 		return
 	}
 	err := l.u.Submit(q, j)
-	if l.refused = len(l.jobs) > 0 && errors.Is(err, unix.EIO); !l.refused {
-		require.NoError(c, err)
-		l.jobs = append(l.jobs, j)
+	if len(l.jobs) > 0 && (errors.Is(err, unix.EIO) || errors.Is(err, unix.ECANCELED)) {
+		l.refused = err
+		return
 	}
+	require.NoError(c, err)
+	l.jobs = append(l.jobs, j)
 }
 
 var workloads = []workload{

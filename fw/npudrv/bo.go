@@ -191,17 +191,15 @@ func (m mapping) check(p []byte, off int64) error {
 	return nil
 }
 
-// holdResidency takes the residency lock at a moment at which device memory answers:
-// it waits for the end of a reset that somebody else makes, or of a function-level one.
+// holdResidency takes the residency lock at a moment at which device memory answers.
 func (d *Device) holdResidency() {
 	for {
+		d.steady()
 		d.residency.Lock()
 		if !d.frozen && !d.dark {
 			return
 		}
 		d.residency.Unlock()
-		d.mmuLock.Lock() // which the reset has
-		d.mmuLock.Unlock()
 	}
 }
 

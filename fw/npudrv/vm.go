@@ -55,6 +55,7 @@ func (d *Device) newSpace() (*space, error) {
 		return nil, fmt.Errorf("all %d contexts are in use: %w", d.maxASID, unix.ENOSPC)
 	}
 	d.asids[s.asid] = true
+	d.steady()
 	root, err := d.newTable()
 	if err != nil {
 		d.asids[s.asid] = false
@@ -82,6 +83,7 @@ func (s *space) setContext(c *abi.Context) {
 func (s *space) detach() {
 	s.d.spaces[s.asid] = nil
 	if s.d.Enter() {
+		s.d.steady()
 		s.setContext(&abi.Context{})
 		s.d.invalidate(s.asid, 0, 0)
 		s.d.Exit()
@@ -149,8 +151,18 @@ func (s *space) mapNew(phys, n, bits uint64) (va uint64, err error) {
 	return va, nil
 }
 
+// steady waits while nobody may touch the device: for the end of an error of the bus,
+// of a reset that somebody else makes, or of a function-level one.
+func (d *Device) steady() {
+	for d.frozen || d.dark {
+		d.mmuLock.Lock() // which the reset has
+		d.mmuLock.Unlock()
+	}
+}
+
 // mapAt maps n bytes at addresses that are the caller's, whole or not at all.
 func (s *space) mapAt(va, phys, n, bits uint64) error {
+	s.d.steady()
 	if err := s.mapRange(va, phys, n, bits); err != nil {
 		s.unmapRange(va, n)
 		return err
@@ -197,6 +209,7 @@ func (s *space) mapRange(va, phys, n, bits uint64) error {
 // unmapRange clears what mapRange has mapped and waits until the device has
 // forgotten it.
 func (s *space) unmapRange(va, n uint64) {
+	s.d.steady()
 	s.clear(va, n)
 	s.d.invalidate(s.asid, va, n)
 }
