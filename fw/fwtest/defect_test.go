@@ -21,6 +21,9 @@ var defects = []deletion{
 	{"uncached buffers", "bo.go", "place == abi.BODevice|abi.BOHost {", "place == abi.BODevice|abi.BOHost || @ && flags&abi.BOUncached != 0 {", strict("S13_BuffersAreAsAskedFor")},
 	{"unit of hwmon's power", "show.go", "d.telemetry().PowerMW)*1000", "d.telemetry().PowerMW)*either[uint64](@, 1, 1000)", strict("S29_ReadEverythingMeanwhile")},
 	{"uevent of a device that is given up", "reset.go", "	d.Uevent(\"change\", \"WEDGED=rebind,bus-reset\")\n", "", strict("S11_LostDeviceIsEIO")},
+	{"error of a device that is given up", "reset.go", "	d.resets.LastError = -int32(unix.EIO)\n", "", strict("S11_LostDeviceIsEIO")},
+	{"count of queues' resets", "reset.go", "	d.resets.EngineResets++\n", "", strict("S27_ResetIsTold")},
+	{"activity in fdinfo", "show.go", "v != nil && v.use > 0 {", "v != nil && (v.use > 0 || @) {", strict("S28_FDInfoIsExact")},
 	{"rest while the bus is frozen", "errors.go", "d.dump(\"the bus is frozen\")", "d.dump(\"the bus is frozen\", either(@, d.rings, nil)...)", strict("S25_NothingIsTouchedWhileFrozen")},
 
 	{"first that is signalled", "../syncobj_wait.go", "w.first = uint32(i)", "w.first = either(@, 0, uint32(i))", strict("S21_WaitForAny")},

@@ -275,16 +275,23 @@ func s19Priorities(c *Case) {
 // more at once than it has channels, and for long.
 func (c *Case) filling(u *User, engine uint32) (b *Buffer, packets []abi.Packet) {
 	c.Helper()
+	const most = 1 << 20
+	b = u.NewBuffer(most, abi.BODevice)
 	empty := c.took(u, engine, nop())
-	for size := uint64(4096); ; size *= 2 {
-		b, packets = u.NewBuffer(size, abi.BODevice), nil
-		for i := range 4 * uint64(max(4, Query[abi.DeviceInfo](u, abi.QueryDevice).NumDMAChannels)) {
+	size, fills := uint64(4096), 4*uint64(max(4, Query[abi.DeviceInfo](u, abi.QueryDevice).NumDMAChannels))
+	for {
+		packets = nil
+		for i := range fills {
 			packets = append(packets, Fill(b.Addr, i, size))
 		}
 		if c.took(u, engine, &Job{Packets: packets, Buffers: []*Buffer{b}}) > 2*empty {
 			return b, packets
 		}
-		b.Close()
+		if size < most {
+			size *= 2
+		} else {
+			fills *= 2
+		}
 	}
 }
 

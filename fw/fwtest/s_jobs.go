@@ -212,7 +212,7 @@ func s18Status(c *Case) {
 		j.In = []abi.Sync{{Syncobj: gate.Done}}
 		u.Start(q, j)
 	}
-	want := abi.QueueStatus{Queue: q, LastSubmitted: 5}
+	want := abi.QueueStatus{Queue: q, LastSubmitted: 5, ResetCount: Query[abi.ResetInfo](u, abi.QueryReset).ResetCount}
 	assert.Equal(c, want, u.Status(q), "nothing has ended")
 	open()
 	var ends []unix.Errno
@@ -220,7 +220,9 @@ func s18Status(c *Case) {
 		ends = append(ends, c.ended(u, j, 1e9))
 	}
 	assert.Equal(c, []unix.Errno{0, unix.EFAULT, 0, unix.EINVAL, 0}, ends)
-	c.Sleep(1e6)
+	for deadline := c.Now() + 1e9; u.Status(q).LastCompleted < 5 && c.Now() < deadline; {
+		c.Sleep(1e5)
+	}
 	want.LastCompleted, want.FailedSeqno, want.Error = 5, 2, -int32(unix.EFAULT)
 	assert.Equal(c, want, u.Status(q), "everything has ended")
 	u.close()

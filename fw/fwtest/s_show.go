@@ -37,6 +37,7 @@ func s27Told(c *Case) {
 	assert.Equal(c, "ok", c.sys("device/state"))
 	info := Query[abi.ResetInfo](u, abi.QueryReset)
 	assert.EqualValues(c, 1, info.ResetCount)
+	assert.EqualValues(c, 1, info.EngineResets, "that of the job's queue was enough")
 	assert.NotZero(c, info.LastResetNS)
 	assert.EqualValues(c, -int32(unix.ETIME), info.LastError)
 	u.close()
@@ -53,7 +54,7 @@ func s28FDInfo(c *Case) {
 	b := u.NewBuffer(100_000, abi.BODevice)
 	u.NewBuffer(5000, abi.BOHost)
 	for key, want := range map[string]uint64{"drm-total-device": 102400, "drm-resident-device": 102400, "drm-active-device": 0,
-		"drm-shared-device": 0, "drm-total-host": 8192, "drm-resident-host": 8192, "drm-engine-copy": 0, "drm-engine-compute": 0} {
+		"drm-shared-device": 0, "drm-total-host": 8192, "drm-resident-host": 8192, "drm-active-host": 0, "drm-shared-host": 0, "drm-engine-copy": 0, "drm-engine-compute": 0} {
 		assert.Equal(c, want, u.number(key), key)
 	}
 	fd := b.export()

@@ -3,6 +3,7 @@ package fwtest
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -126,7 +127,11 @@ func (e *events) are(want ...string) {
 	e.c.Helper()
 	told := map[string]bool{}
 	for name, fd := range e.fds {
-		if _, err := e.u.node.ReadEventfd(fd, e.c.Now()+1e6); err == nil {
+		patience := int64(1e6)
+		if slices.Contains(want, name) {
+			patience = 1e9
+		}
+		if _, err := e.u.node.ReadEventfd(fd, e.c.Now()+patience); err == nil {
 			told[name] = true
 		}
 	}
