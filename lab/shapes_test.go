@@ -1,0 +1,38 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"github.com/presi-sim/presi/sim"
+	"github.com/presi-sim/presi/workload"
+)
+
+// As many elements take as long whatever their shape, through driver, cores and
+// memory.
+func TestShapeOfElementwiseDoesNotMatter(t *testing.T) {
+	for _, machine := range []string{"edge", "datacenter"} {
+		var least, most sim.Time
+		for _, cols := range []int{64, 1024, 4096, 16384, 1 << 21} {
+			o := options(t, machine, fmt.Sprintf("add:%dx%d", 1<<21/cols, cols), workload.Options{})
+			o.TimingOnly = true
+			r, err := Run(context.Background(), o)
+			require.NoError(t, err)
+			for _, l := range r.Layers {
+				if l.Op == "add" {
+					t.Logf("%s %s: %v", machine, l.Shape, l.Time)
+					if least == 0 || l.Time < least {
+						least = l.Time
+					}
+					most = max(most, l.Time)
+				}
+			}
+		}
+		assert.NotZero(t, least)
+		assert.LessOrEqual(t, float64(most), 1.03*float64(least), machine)
+	}
+}
