@@ -222,9 +222,11 @@ func (m *machine) vector(v *Vector) (mapping, error) {
 		} else {
 			share.n = most
 		}
-		g, ok := m.fit(m.firstTile(v, share, cores), v.slots, func(t *tile) bool { return v.shrink(t, run) })
-		g.cycles = m.streamed(cores, &g, m.vectorWork(v, share, &g))
-		return g, ok
+		return m.tiled(satMul(share.m, share.n, v.X.size()), cores, func(tiles int64) (mapping, bool) {
+			g, ok := m.fit(m.firstTile(v, share, tiles), v.slots, func(t *tile) bool { return v.shrink(t, run) })
+			g.cycles = m.streamed(cores, &g, m.vectorWork(v, share, &g))
+			return g, ok
+		})
 	})
 	if !ok {
 		return g, refuse(abi.VecOpNames[v.Op], "a row of %d columns takes %d bytes of the scratchpad, which has %d",
@@ -272,14 +274,13 @@ func runOf(rows, cols int64, whole int, t *Tensor) int64 {
 	return run
 }
 
-// firstTile is the tile of a share with which fitting begins.
-func (m *machine) firstTile(v *Vector, share tile, cores int64) tile {
+// firstTile is the tile of a share in so many tiles with which fitting begins.
+func (m *machine) firstTile(v *Vector, share tile, tiles int64) tile {
 	t, size := share, v.X.size()
 	if v.Op == abi.VecTranspose {
 		t.m, t.n = spreadRows(t.m, v.Out.size()), min(t.n, max(2*m.run/size, 1))
 		return t
 	}
-	tiles := m.tilesFor(satMul(t.m, t.n, size), cores)
 	rows := min(t.m, tiles)
 	t.m = ceilDiv(t.m, rows)
 	if !vecRules[v.Op].whole {
