@@ -104,10 +104,13 @@ func (m *machine) runs(bytes, run int64) int64 {
 	return satMul(ceilDiv(bytes, run), m.run)
 }
 
-// pieces charges a row of some elements that tiles cut into runs, the last of which
-// may be shorter.
+// pieces charges a row of some elements that tiles cut into runs. Of short ones, the
+// last costs as much as the others, however short; of long ones, it does not count.
 func (m *machine) pieces(row, tile, size int64) int64 {
-	return over(row, tile, func(n int64) int64 { return max(n*size, m.run) })
+	if tile*size >= m.run {
+		return row * size
+	}
+	return over(row, tile, func(int64) int64 { return m.run })
 }
 
 // span is how many groups a tile has.
