@@ -30,8 +30,8 @@ func (l *plan) traffic(input, weights int64) moved {
 			return satMul(min(ih, p.h), min(iw, p.w))
 		})
 	})
-	perTile := func(n, operand int64) int64 {
-		return satMul(n, l.m.latency) / max(l.slots[operand]-1, 1)
+	perTile := func(n, operand int64) int64 { // the first loads find their slots free
+		return satMul(max(n-l.slots[operand], 0), l.m.latency) / max(l.slots[operand]-1, 1)
 	}
 	tiles := satMul(input, l.mt, l.nt/l.reuse, l.kt)
 	return moved{
