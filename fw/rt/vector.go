@@ -278,7 +278,9 @@ func runOf(rows, cols int64, whole int, t *Tensor) int64 {
 func (m *machine) firstTile(v *Vector, share tile, tiles int64) tile {
 	t, size := share, v.X.size()
 	if v.Op == abi.VecTranspose {
-		t.m, t.n = spreadRows(t.m, v.Out.size()), min(t.n, max(2*m.run/size, 1))
+		t.m = spreadRows(t.m, v.Out.size())
+		run, all := max(m.run/size, 1), satMul(share.m, share.n)
+		t.n = min(t.n, roundUp(ceilDiv(all, satMul(tiles, t.m)), run), 2*run) // one run or two
 		return t
 	}
 	rows := min(t.m, tiles)
