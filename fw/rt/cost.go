@@ -141,28 +141,69 @@ func (l *plan) raise(operand int, n int64) {
 	}
 }
 
-// estimate is the time in cycles: what takes longest, a part of the rest (units
-// wait for each other now and then), and the ends that nothing overlaps.
+// estimate is the time in cycles: what takes longest, with the ends that nothing
+// overlaps, and a part of the rest, as units wait for each other now and then.
 func (l *plan) estimate() int64 {
 	l.residency()
-	input, weights := l.loads()
-	time := l.m.beside(l.active, l.buffers, l.array(), l.vector(), l.memory(input, weights))
-	if l.buffers > 1 {
-		time += l.m.transfer(l.slot[0]+l.slot[1]+l.slot[2], l.active) + l.epilogue(l.tile.m*l.tile.w, l.tile.n)
+	v := l.traffic(l.loads())
+	array, vector, memory := l.array(), l.vector(), l.memory(v)
+	if l.buffers < 2 {
+		return l.m.beside(l.active, l.buffers, array, vector, memory)
+	}
+	loading := uneven(l.inputEarly(v.input), l.weightsEarly(v.weights), memory, max(array, vector))
+	return l.m.partly(l.active, l.longest(array, vector, memory, loading), array+vector+memory)
+}
+
+// longest is the longest way through the units: before the array's first product its
+// operands are loaded, and behind its last the tile is finished and stored; behind the
+// last load there is a product and its tile; before the vector unit's first tile are a
+// tile's products. Loads that come early (uneven) hold up the units that compute, and
+// what is behind them is one or the other.
+func (l *plan) longest(array, vector, memory, loading int64) int64 {
+	p, t := l.p, l.tile
+	first := l.m.transfer(l.slot[0]+l.slot[1], l.active)
+	last := l.m.transfer(satMul(t.m, t.w, t.n, p.out), l.active)
+	product := array / max(satMul(l.q, l.mt, l.nt, l.kt), 1)
+	tile := l.epilogue(t.m*t.w, t.n)
+	return max(first+array+tile+last, memory+product+tile, first+satMul(product, l.kt)+vector+last, loading+tile+min(product, last))
+}
+
+// uneven is the time of memory and of what computes beside it, whichever takes longer
+// at each time: in the early part of an operand's uses memory has more to do than
+// later, and each use of one operand meets all uses of the other.
+func uneven(a, b early, memory, computing int64) (time int64) {
+	rest, all := memory-a.cycles-b.cycles, a.uses*b.uses
+	for i, la := range [...]int64{1, a.uses - 1} {
+		for j, lb := range [...]int64{1, b.uses - 1} {
+			busy := satMul(rest, la*lb) / all
+			if i == 0 {
+				busy += satMul(a.cycles, lb) / b.uses
+			}
+			if j == 0 {
+				busy += satMul(b.cycles, la) / a.uses
+			}
+			time += max(busy, satMul(computing, la*lb)/all)
+		}
 	}
 	return time
 }
 
 // beside is the time of work on the three units, and the ends that any has.
 func (m *machine) beside(cores, buffers, array, vector, memory int64) int64 {
-	sum, longest, ends := array+vector+memory, max(array, vector, memory), 2*m.latency
-	if cores > 1 {
-		ends += m.together
-	}
+	sum, longest := array+vector+memory, max(array, vector, memory)
 	if buffers < 2 {
-		return sum + ends
+		longest = sum
 	}
-	return longest + (sum-longest)/4 + ends
+	return m.partly(cores, longest, sum)
+}
+
+// partly is the time of work of which some takes longest and the rest is done beside
+// it, three quarters of it unnoticed.
+func (m *machine) partly(cores, longest, sum int64) int64 {
+	if cores > 1 {
+		longest, sum = longest+m.together, sum+m.together
+	}
+	return longest + max(sum-longest, 0)/4 + 2*m.latency
 }
 
 // bound is what no tile's estimate is below: the share in one piece, each operand

@@ -30,7 +30,7 @@ type pass struct {
 	each       passes // of an element, without its activation
 	act        uint8
 	out        int64 // bytes of an element of the result; a byte takes one more pass
-	rowwise    bool  // each row ends in a tree over the lanes and a special function
+	rowwise    bool  // each row ends in a tree over its lanes and a special function
 }
 
 // passing is the vector unit's cycles for some work, but for the starts of its
@@ -42,8 +42,10 @@ func (m *machine) passing(p pass) int64 {
 		each++
 	}
 	if p.rowwise {
-		tree := int64(bits.Len64(uint64(m.lanes-1))) + m.special
-		return satMul(p.rows, satMul(ceilDiv(p.cols, m.lanes), each)+tree)
+		depth := bits.Len64(uint64(p.cols - 1))
+		side := max(m.lanes>>depth, 1) // rows side by side, in fields of a power of two lanes
+		depth = min(depth, bits.Len64(uint64(m.lanes-1)))
+		return satMul(ceilDiv(p.rows, side), satMul(ceilDiv(p.cols, m.lanes), each)+int64(depth)+m.special)
 	}
 	return satMul(ceilDiv(satMul(p.rows, p.cols), m.lanes), each)
 }

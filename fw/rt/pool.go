@@ -68,17 +68,13 @@ func (m *machine) pool(op string, p *Pool) (mapping, error) {
 			share.n = most
 		}
 		slot, _ := p.slots(share)
-		best, found := mapping{}, false
-		for tiles := ceilDiv(m.tilesFor(satMul(images, slot[0]), cores), images); tiles > 0; tiles /= 2 {
+		return m.tiled(slot[0], cores, func(tiles int64) (mapping, bool) {
 			t := share // rows under two tiles are loaded twice: fewer may be quicker
 			t.m = ceilDiv(t.m, min(t.m, tiles))
 			g, ok := m.fit(t, p.slots, func(t *tile) bool { return shrink(t, run) })
 			g.cycles = m.streamed(cores, &g, m.poolWork(p, share, images, &g))
-			if !found || ok && g.cycles < best.cycles {
-				best, found = g, ok
-			}
-		}
-		return best, found
+			return g, ok
+		})
 	})
 	if !ok {
 		return g, refuse(op, "one window of one channel takes %d bytes of the scratchpad, which has %d", g.slot[0]+g.slot[2], m.spad)

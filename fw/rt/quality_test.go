@@ -65,7 +65,7 @@ func TestSearchQuality(t *testing.T) {
 				}
 			}
 		}
-		assert.LessOrEqual(t, sum/n, 1.03, name)
+		assert.LessOrEqual(t, sum/n, 1.01, name)
 		t.Log(name, sum/n)
 	}
 }

@@ -1,19 +1,24 @@
 package rt
 
 import (
+	"math"
 	"math/bits"
 
 	"github.com/presi-sim/presi/hw/abi"
 )
 
-// Breadth of the search: candidates an axis. Larger finds little more.
+// Breadth of the search: candidates of an axis beyond the best so far. Larger finds
+// little more.
 const (
-	triesK = 4
-	triesN = 4
-	triesM = 3
+	triesK = 3
+	triesN = 3
+	triesM = 2
 
 	refinements = 3
 )
+
+// none is the estimate where nothing fits.
+const none = math.MaxInt64
 
 // search returns the mapping with the least estimate, double buffered if any
 // such tile fits.
@@ -64,7 +69,7 @@ func (s *searcher) widths() {
 		s.fine = fine == 1
 		for w := s.p.ow; ; w = (w + 1) / 2 {
 			s.tile.w = w
-			if s.depths() {
+			if s.depths() < none {
 				return
 			}
 			if w == 1 {
@@ -76,7 +81,7 @@ func (s *searcher) widths() {
 
 // depths tries the whole depth first: rows of memory are then contiguous and no
 // partial sums are taken up again.
-func (s *searcher) depths() bool {
+func (s *searcher) depths() int64 {
 	unit := s.unit(roundUp(ceilDiv(s.m.rows, s.p.r*s.p.s), 16))
 	return s.axis(s.p.cg, unit, triesK, func(k int64) bool {
 		s.tile.k, s.tile.n, s.tile.m = k, min(s.unit(s.m.cols), s.p.fg()), 1
@@ -93,7 +98,7 @@ func (s *searcher) unit(array int64) int64 {
 }
 
 // columns tries numbers of columns: within a group, or of whole groups.
-func (s *searcher) columns() bool {
+func (s *searcher) columns() int64 {
 	one := func(n int64) bool {
 		s.tile.n, s.tile.m = n, 1
 		return s.fits()
@@ -101,17 +106,16 @@ func (s *searcher) columns() bool {
 	if s.p.groups == 1 {
 		return s.axis(s.n, s.unit(s.m.cols), triesN, one, s.rows)
 	}
-	any := s.axis(s.p.fg(), s.unit(s.m.cols), triesN, one, s.rows)
+	least := s.axis(s.p.fg(), s.unit(s.m.cols), triesN, one, s.rows)
 	if s.tile.k == s.p.cg && s.n > s.p.fg() {
 		fg := s.p.fg()
-		some := s.axis(s.n/fg, 1, triesN, func(g int64) bool { return one(g * fg) }, s.rows)
-		any = any || some
+		least = min(least, s.axis(s.n/fg, 1, triesN, func(g int64) bool { return one(g * fg) }, s.rows))
 	}
-	return any
+	return least
 }
 
 // rows tries numbers of rows, and both orders for each.
-func (s *searcher) rows() bool {
+func (s *searcher) rows() int64 {
 	unit := int64(1)
 	switch {
 	case !s.p.gemm || s.fine:
@@ -123,13 +127,15 @@ func (s *searcher) rows() bool {
 	return s.axis(s.h, unit, triesM, func(m int64) bool {
 		s.tile.m = m
 		return s.fits()
-	}, func() bool {
-		least := s.slots
+	}, func() int64 {
+		slots, least := s.slots, int64(none)
 		for _, order := range [...]uint8{abi.OrderMN, abi.OrderNM} {
-			s.order, s.slots = order, least
-			s.keep(s.estimate())
+			s.order, s.slots = order, slots
+			cycles := s.estimate()
+			s.keep(cycles)
+			least = min(least, cycles)
 		}
-		return true
+		return least
 	})
 }
 
@@ -169,24 +175,28 @@ func (s *searcher) keep(cycles int64) {
 }
 
 // axis walks tile sizes that divide an extent into about equal parts, rounded up
-// to unit: 1, 2, 3 … parts until one fits, then twice as many each time. It
-// reports whether any led to a mapping.
-func (s *searcher) axis(extent, unit int64, tries int, fits func(int64) bool, try func() bool) (any bool) {
-	last, left := int64(0), tries
-	for parts := int64(1); left > 0; {
+// to unit: 1, 2, 3 … parts until one fits, then twice as many each time, until so
+// many in a row are no better than the best. It returns the least estimate.
+func (s *searcher) axis(extent, unit int64, tries int, fits func(int64) bool, try func() int64) int64 {
+	least, last, some := int64(none), int64(0), false
+	for parts, left := int64(1), tries; left > 0; {
 		v := min(roundUp(ceilDiv(extent, parts), unit), extent)
 		if v != last && fits(v) {
-			left--
-			any = try() || any
+			some = true
+			if cycles := try(); cycles < least {
+				least, left = cycles, tries
+			} else {
+				left--
+			}
 		}
 		if last = v; v <= unit {
 			break
 		}
-		if left < tries {
+		if some {
 			parts *= 2
 		} else {
 			parts += max(parts/4, 1)
 		}
 	}
-	return any
+	return least
 }

@@ -36,13 +36,30 @@ type stream struct {
 	tiles, passing, bytes int64
 }
 
-// streamed is the estimated time of a share: the longer of memory and vector unit
-// and a part of the other, and the first load and the last store, which nothing
-// overlaps.
+// streamed is the estimated time of a share: the longer of memory, behind whose last
+// load a tile is computed, and vector unit, between the first load and the last store;
+// and a part of the other.
 func (m *machine) streamed(cores int64, g *mapping, s stream) int64 {
 	memory := m.transfer(s.bytes, cores) + satMul(s.tiles, m.latency)/g.slots[0]
-	return m.beside(cores, g.slots[0], 0, s.passing+satMul(s.tiles, opCycles), memory) +
-		m.transfer(g.slot[0]+g.slot[1]+g.slot[2], cores)
+	passing := s.passing + satMul(s.tiles, opCycles)
+	if g.slots[0] < 2 {
+		return m.beside(cores, 1, 0, passing, memory)
+	}
+	ends := m.transfer(g.slot[0]+g.slot[1]+g.slot[2], cores)
+	return m.partly(cores, max(memory+passing/max(s.tiles, 1), passing+ends), memory+passing)
+}
+
+// tiled tries the most tiles that a share of some bytes should have, none shorter than
+// its latency, and fewer: many have short ends, which nothing overlaps, few have few
+// starts.
+func (m *machine) tiled(bytes, cores int64, try func(tiles int64) (mapping, bool)) (best mapping, found bool) {
+	least := max(m.latency*m.rate/16*m.cores/cores, 1)
+	for tiles := max(bytes/least, 1); tiles > 0; tiles /= 2 {
+		if g, ok := try(tiles); !found || ok && g.cycles < best.cycles {
+			best, found = g, ok
+		}
+	}
+	return best, found
 }
 
 // fit makes the tile smaller until its slots fit, two for each operand if that
@@ -60,13 +77,6 @@ func (m *machine) fit(first tile, slots func(tile) ([abi.NumOperands]int64, bool
 		}
 	}
 	return g, false
-}
-
-// tilesFor is how many tiles a share of some bytes should have, so that loads,
-// computing and stores overlap: up to sixteen, none shorter than its latency.
-func (m *machine) tilesFor(bytes, cores int64) int64 {
-	least := max(m.latency*m.rate/16*m.cores/cores, 1)
-	return min(max(bytes/least, 1), 16)
 }
 
 // shrink halves what hurts least: rows, then channels down to run, then columns,

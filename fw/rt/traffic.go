@@ -17,9 +17,12 @@ func (l *plan) loads() (input, weights int64) {
 	return input, weights
 }
 
-// memory is the cycles of the share's loads and stores. Each load has its
-// latency, which further slots hide.
-func (l *plan) memory(input, weights int64) int64 {
+// moved is what a share loads and stores, in bytes, and the cycles of its loads'
+// latencies that no further slots hide.
+type moved struct{ input, weights, results, waiting int64 }
+
+// traffic is what the share moves when its inputs and weights are read so many times.
+func (l *plan) traffic(input, weights int64) moved {
 	p, t := l.p, l.tile
 	patch := over(l.h, t.m, func(m int64) int64 {
 		return over(p.ow, t.w, func(w int64) int64 {
@@ -27,18 +30,61 @@ func (l *plan) memory(input, weights int64) int64 {
 			return satMul(min(ih, p.h), min(iw, p.w))
 		})
 	})
-	channels := p.cg
-	if p.groups > 1 {
-		channels *= l.n / p.fg()
-	}
-	bytes := l.m.runs(satMul(input, patch, channels, p.in), l.inputRun()) +
-		l.m.runs(satMul(weights, p.r*p.s, p.cg, l.n, p.in), l.weightRun()) +
-		l.m.runs(l.results(), l.outputRun())
-	perTile := func(n, operand int64) int64 {
-		return satMul(n, l.m.latency) / max(l.slots[operand]-1, 1)
+	perTile := func(n, operand int64) int64 { // the first loads find their slots free
+		return satMul(max(n-l.slots[operand], 0), l.m.latency) / max(l.slots[operand]-1, 1)
 	}
 	tiles := satMul(input, l.mt, l.nt/l.reuse, l.kt)
-	return l.m.transfer(bytes, l.active) + max(perTile(tiles, 0), perTile(satMul(weights, l.nt, l.kt), 1))
+	return moved{
+		input:   l.inputBytes(satMul(input, patch)),
+		weights: l.weightBytes(weights),
+		results: l.resultBytes(),
+		waiting: max(perTile(tiles, 0), perTile(satMul(weights, l.nt, l.kt), 1)),
+	}
+}
+
+// memory is the cycles of the share's loads and stores.
+func (l *plan) memory(v moved) int64 {
+	return l.m.transfer(v.input+v.weights+v.results, l.active) + v.waiting
+}
+
+// early is loads of an operand that is kept: they come in the first of some uses.
+type early struct{ cycles, uses int64 }
+
+// finest is the most uses that are told apart.
+const finest = 256
+
+// early is what comes early of the loads of an operand's bytes: it is kept for some
+// uses, so many times. All of it for the first time; later, what the slots beyond its
+// own have no room to bring before.
+func (l *plan) early(operand, bytes, keeps, uses, turns int64) early {
+	if uses < 2 || l.slots[operand] < keeps {
+		return early{0, 1}
+	}
+	load, turns := l.m.transfer(bytes, l.active), max(turns, 1)
+	first := load / turns
+	late := satMul(load-first, max(2*keeps-l.slots[operand], 0)) / keeps
+	return early{first + late, min(uses, finest)}
+}
+
+// inputEarly is for how many tiles of columns an input is kept, and how often.
+func (l *plan) inputEarly(bytes int64) early {
+	turns := satMul(l.q, l.nt/l.reuse)
+	if l.order == abi.OrderMN {
+		turns = satMul(turns, l.mt)
+	}
+	return l.early(0, bytes, l.keepsInput(), l.reuse, turns)
+}
+
+// weightsEarly is likewise of weights: for how many tiles of rows, and how often.
+func (l *plan) weightsEarly(bytes int64) early {
+	if all := satMul(l.nt, l.kt); l.p.shared && l.slots[1] >= all {
+		return l.early(1, bytes, all, satMul(l.q, l.mt), 1)
+	}
+	turns := l.q
+	if l.order == abi.OrderNM {
+		turns = satMul(turns, l.nt)
+	}
+	return l.early(1, bytes, l.keepsWeights(), l.mt, turns)
 }
 
 // results is the bytes of the output, and of the residual.
@@ -58,22 +104,39 @@ func (m *machine) runs(bytes, run int64) int64 {
 	return satMul(ceilDiv(bytes, run), m.run)
 }
 
-// inputRun is the bytes that follow one another in memory in a tile of the input.
-func (l *plan) inputRun() int64 {
-	p, t := l.p, l.tile
-	span := int64(1)
-	if p.groups > 1 {
-		span = max(t.n/p.fg(), 1)
+// pieces charges a row of some elements that tiles cut into runs. Of short ones, the
+// last costs as much as the others, however short; of long ones, it does not count.
+func (m *machine) pieces(row, tile, size int64) int64 {
+	if tile*size >= m.run {
+		return row * size
 	}
-	size := satMul(t.k, span, p.in)
+	return over(row, tile, func(int64) int64 { return m.run })
+}
+
+// span is how many groups a tile has.
+func (l *plan) span() int64 {
+	if l.p.groups > 1 {
+		return max(l.tile.n/l.p.fg(), 1)
+	}
+	return 1
+}
+
+// inputBytes charges the share's channels of some pixels. Where a tile has all
+// channels, and rows follow one another, the pixels of its rows are one run.
+func (l *plan) inputBytes(pixels int64) int64 {
+	p, t := l.p, l.tile
+	groups, span := int64(1), l.span()
+	if p.groups > 1 {
+		groups = l.n / p.fg()
+	}
 	if t.k*span < p.cg*p.groups || !p.tightIn {
-		return size
+		return satMul(pixels, over(groups, min(span, groups), func(g int64) int64 { return l.m.pieces(satMul(g, p.cg), satMul(g, t.k), p.in) }))
 	}
 	ih, iw := p.patch(t.m, t.w)
 	if t.w < p.ow {
 		ih = 1
 	}
-	return satMul(min(ih, p.h), min(iw, p.w), size)
+	return l.m.runs(satMul(pixels, groups, p.cg, p.in), satMul(min(ih, p.h), min(iw, p.w), t.k, span, p.in))
 }
 
 // panels reports that weights can be stored in panels of a tile's columns, so
@@ -93,29 +156,31 @@ func (l *plan) panels() bool {
 	return true
 }
 
-// weightRun is likewise of the weights.
-func (l *plan) weightRun() int64 {
+// weightBytes charges the weights, read so many times: a tile is one run in a panel,
+// or where it has whole rows.
+func (l *plan) weightBytes(times int64) int64 {
 	p, t := l.p, l.tile
+	times = satMul(times, p.r*p.s)
 	if l.panels() {
-		return satMul(t.n, t.k, p.in)
+		return l.m.runs(satMul(times, p.cg, l.n, p.in), satMul(t.n, t.k, p.in))
 	}
-	row, rows, whole := t.n, t.k, p.f
+	row, tile, rows, each, whole := l.n, t.n, p.cg, t.k, p.f
 	if p.transB {
-		row, rows, whole = t.k, t.n, p.cg
+		row, tile, rows, each, whole = p.cg, t.k, l.n, t.n, p.cg
 	}
-	if row == whole && p.tightW {
-		return satMul(row, rows, p.in)
+	if tile == whole && p.tightW {
+		return l.m.runs(satMul(times, row, rows, p.in), satMul(tile, each, p.in))
 	}
-	return row * p.in
+	return satMul(times, rows, l.m.pieces(row, tile, p.in))
 }
 
-// outputRun is likewise of the output.
-func (l *plan) outputRun() int64 {
+// resultBytes charges the output, and the residual of its shape.
+func (l *plan) resultBytes() int64 {
 	p, t := l.p, l.tile
 	if t.n == p.f && p.tightOut {
-		return satMul(t.n, t.m, t.w, p.out)
+		return l.m.runs(l.results(), satMul(t.n, t.m, t.w, p.out))
 	}
-	return t.n * p.out
+	return satMul(l.results()/(l.n*p.out), l.m.pieces(l.n, t.n, p.out))
 }
 
 // transfer is the cycles bytes take a core when some cores have work: its part of

@@ -26,19 +26,20 @@ type vecRule struct {
 	whole                    bool // all columns in a tile
 	reduce                   bool // one result a row
 	bytes                    bool // elements of any type, moved as they are
-	rowwise                  bool // rows are handled one by one
+	rowwise                  bool // each row ends in a reduction
+	flat                     bool // elements are handled one by one
 	passes                   passes
 }
 
 var vecRules = [abi.NumVecOps]vecRule{
-	abi.VecMap:        {act: true, passes: passes{simple: 1}},
-	abi.VecAdd:        {act: true, binary: true, passes: passes{simple: 1}},
-	abi.VecSub:        {act: true, binary: true, passes: passes{simple: 1}},
-	abi.VecMul:        {act: true, binary: true, passes: passes{simple: 1}},
+	abi.VecMap:        {act: true, flat: true, passes: passes{simple: 1}},
+	abi.VecAdd:        {act: true, flat: true, binary: true, passes: passes{simple: 1}},
+	abi.VecSub:        {act: true, flat: true, binary: true, passes: passes{simple: 1}},
+	abi.VecMul:        {act: true, flat: true, binary: true, passes: passes{simple: 1}},
 	abi.VecSoftmax:    {whole: true, rowwise: true, passes: passes{simple: 5, special: 1}},
 	abi.VecLayerNorm:  {whole: true, rowwise: true, gamma: true, beta: true, passes: passes{simple: 5}},
 	abi.VecRMSNorm:    {whole: true, rowwise: true, gamma: true, passes: passes{simple: 3}},
-	abi.VecBatchNorm:  {gamma: true, beta: true, passes: passes{simple: 1}},
+	abi.VecBatchNorm:  {gamma: true, beta: true, flat: true, passes: passes{simple: 1}},
 	abi.VecReduceSum:  {whole: true, rowwise: true, reduce: true, passes: passes{simple: 1}},
 	abi.VecReduceMax:  {whole: true, rowwise: true, reduce: true, passes: passes{simple: 1}},
 	abi.VecReduceMean: {whole: true, rowwise: true, reduce: true, passes: passes{simple: 1}},
@@ -57,16 +58,41 @@ func (l *Library) Vector(v *Vector) ([]abi.Kernel, error) {
 	if err := v.check(); err != nil {
 		return nil, err
 	}
-	m, err := l.m.vector(v)
+	flat := v.flat()
+	m, err := l.m.vector(&flat)
 	if err != nil && v.Op == abi.VecGather && v.Cols > 1 {
 		return l.wideGather(v)
 	}
 	if err != nil {
 		return nil, err
 	}
-	k := v.kernel()
+	k := flat.kernel()
 	m.put(&k)
 	return []abi.Kernel{k}, nil
+}
+
+// flat is the operation as one row of all elements where rows mean nothing to it: an
+// elementwise operation without parameters of a column, on tensors whose rows follow
+// one another without gaps. Any tile is then one run of memory, whatever the shape is
+// called.
+func (v *Vector) flat() Vector {
+	f := *v
+	n := int64(v.Rows) * int64(v.Cols)
+	if !vecRules[v.Op].flat || v.Gamma != 0 || v.Beta != 0 || n > maxExtent {
+		return f
+	}
+	tensors := []*Tensor{&f.X, &f.Out}
+	if vecRules[v.Op].binary {
+		tensors = append(tensors, &f.Y)
+	}
+	for _, t := range tensors {
+		if v.Rows > 1 && t.Row != uint64(v.Cols)*uint64(t.size()) {
+			return *v
+		}
+		t.Row = uint64(n * t.size())
+	}
+	f.Rows, f.Cols = 1, int(n)
+	return f
 }
 
 // wideGather gathers the two halves of rows that do not fit.
@@ -184,12 +210,11 @@ func (v *Vector) slots(t tile) (slot [abi.NumOperands]int64, ok bool) {
 
 // vector maps an operation.
 func (m *machine) vector(v *Vector) (mapping, error) {
-	r, size := vecRules[v.Op], v.X.size()
+	run := max(m.run/v.X.size(), 1)
 	axes := []axis{{abi.SplitM, int64(v.Rows)}, {abi.SplitN, int64(v.Cols)}}
-	if r.whole {
+	if vecRules[v.Op].whole {
 		axes = axes[:1]
 	}
-	run := max(m.run/size, 1)
 	g, ok := m.spread(axes, func(split uint8, most, cores int64) (mapping, bool) {
 		share := tile{m: int64(v.Rows), n: int64(v.Cols)}
 		if split == abi.SplitM {
@@ -197,9 +222,11 @@ func (m *machine) vector(v *Vector) (mapping, error) {
 		} else {
 			share.n = most
 		}
-		g, ok := m.fit(m.firstTile(v, share, cores), v.slots, func(t *tile) bool { return shrinkRows(t, run, r.whole) })
-		g.cycles = m.streamed(cores, &g, m.vectorWork(v, share, &g))
-		return g, ok
+		return m.tiled(satMul(share.m, share.n, v.X.size()), cores, func(tiles int64) (mapping, bool) {
+			g, ok := m.fit(m.firstTile(v, share, tiles), v.slots, func(t *tile) bool { return v.shrink(t, run) })
+			g.cycles = m.streamed(cores, &g, m.vectorWork(v, share, &g))
+			return g, ok
+		})
 	})
 	if !ok {
 		return g, refuse(abi.VecOpNames[v.Op], "a row of %d columns takes %d bytes of the scratchpad, which has %d",
@@ -247,14 +274,15 @@ func runOf(rows, cols int64, whole int, t *Tensor) int64 {
 	return run
 }
 
-// firstTile is the tile of a share with which fitting begins.
-func (m *machine) firstTile(v *Vector, share tile, cores int64) tile {
+// firstTile is the tile of a share in so many tiles with which fitting begins.
+func (m *machine) firstTile(v *Vector, share tile, tiles int64) tile {
 	t, size := share, v.X.size()
 	if v.Op == abi.VecTranspose {
-		t.m, t.n = spreadRows(t.m, v.Out.size()), min(t.n, max(2*m.run/size, 1))
+		t.m = spreadRows(t.m, v.Out.size())
+		run, all := max(m.run/size, 1), satMul(share.m, share.n)
+		t.n = min(t.n, roundUp(ceilDiv(all, satMul(tiles, t.m)), run), 2*run) // one run or two
 		return t
 	}
-	tiles := m.tilesFor(satMul(t.m, t.n, size), cores)
 	rows := min(t.m, tiles)
 	t.m = ceilDiv(t.m, rows)
 	if !vecRules[v.Op].whole {
@@ -292,16 +320,15 @@ func conflict(row int64) (turns int64) {
 	return turns
 }
 
-// shrinkRows halves rows, then columns unless all must be there; of a square tile
-// both, as a transpose wants long rows on both sides.
-func shrinkRows(t *tile, run int64, whole bool) bool {
+// shrink halves a tile's rows, whose columns are long runs of memory, and its columns
+// only when one row is left and not all must be there. A transpose halves the longer
+// side, as long as columns are a run: it wants long rows on both.
+func (v *Vector) shrink(t *tile, run int64) bool {
 	switch {
-	case t.m > 1 && (whole || t.m >= t.n || t.n <= run):
+	case t.m > 1 && (v.Op != abi.VecTranspose || t.m >= t.n || t.n <= run):
 		t.m = ceilDiv(t.m, 2)
-	case t.n > 1 && !whole:
+	case t.n > 1 && !vecRules[v.Op].whole:
 		t.n = ceilDiv(t.n, 2)
-	case t.m > 1:
-		t.m = ceilDiv(t.m, 2)
 	default:
 		return false
 	}

@@ -10,7 +10,7 @@ import (
 type vecCost struct {
 	passes   int64 // simple instructions (add, multiply, fused multiply-add, compare, convert) an element
 	specials int64 // special functions (exponential, tanh, reciprocal, square root) an element
-	rowwise  bool  // rows are handled one by one: a tree over the lanes and one special function a row
+	rowwise  bool  // each row ends in a tree over its lanes and one special function
 	reads    int64 // times the input is read from the scratchpad
 }
 
@@ -66,7 +66,11 @@ type VectorSpec struct {
 }
 
 // Cycles returns what an operation takes alone: elementwise operations fill the
-// lanes across rows, row-wise ones start each row anew. It is a pure function.
+// lanes across rows; row-wise ones start rows anew, as many side by side as fit
+// the lanes in fields of a power of two, each with a tree of its own. A TPU's
+// vector register is 8 rows of 128 lanes, reduced along the lanes (docs.jax.dev,
+// Writing TPU kernels with Pallas); GPUs give a row to a warp, or to a part of
+// one whose size is a power of two (CUB, Warp-level). It is a pure function.
 func (c *VectorConfig) Cycles(s VectorSpec) int64 {
 	op, act := vecCosts[s.Op], actCosts[s.Act]
 	passes, specials := op.passes*max(s.Taps, 1)+act.passes, op.specials+act.specials
@@ -79,8 +83,10 @@ func (c *VectorConfig) Cycles(s VectorSpec) int64 {
 	passes *= max(s.Conflict, 1)
 	each, lanes := passes+specials*int64(c.SpecialCycles), int64(c.Lanes)
 	if op.rowwise {
-		tree := int64(bits.Len64(uint64(lanes-1))) + int64(c.SpecialCycles)
-		return int64(c.StartCycles) + s.Rows*(ceilDiv(s.Cols, lanes)*each+tree)
+		depth := bits.Len64(uint64(s.Cols - 1)) // of a tree over a row: log2 of its field
+		side := max(lanes>>depth, 1)
+		depth = min(depth, bits.Len64(uint64(lanes-1)))
+		return int64(c.StartCycles) + ceilDiv(s.Rows, side)*(ceilDiv(s.Cols, lanes)*each+int64(depth+c.SpecialCycles))
 	}
 	return int64(c.StartCycles) + ceilDiv(s.Rows*s.Cols, lanes)*each
 }

@@ -283,12 +283,31 @@ func TestVectorCycles(t *testing.T) {
 		// a row of 17 is two words; a tree over 16 lanes is 4 deep
 		{VectorSpec{Op: abi.VecSoftmax, Rows: 5, Cols: 17}, 8 + 5*(2*(5+4)+4+4)},
 		{VectorSpec{Op: abi.VecReduceSum, Rows: 5, Cols: 16}, 8 + 5*(1+4+4)},
+		// rows of 3 lie side by side in fields of 4 lanes: five rows are two groups, a tree is 2 deep
+		{VectorSpec{Op: abi.VecReduceSum, Rows: 5, Cols: 3}, 8 + 2*(1+2+4)},
+		{VectorSpec{Op: abi.VecReduceSum, Rows: 33, Cols: 1}, 8 + 3*(1+0+4)},
+		{VectorSpec{Op: abi.VecReduceSum, Rows: 5, Cols: 9}, 8 + 5*(1+4+4)},
 		{VectorSpec{Op: abi.VecMaxPool, Rows: 4, Cols: 16, Taps: 9}, 8 + 4*9},
 		{VectorSpec{Op: opEpilogue, Rows: 4, Cols: 16, Residual: true, Act: abi.ActReLU}, 8 + 4*3},
 		{VectorSpec{Op: abi.VecTranspose, Rows: 4, Cols: 16, Conflict: 8}, 8 + 4*8},
 	} {
 		assert.Equal(t, test.want, c.Cycles(test.spec), "%+v", test.spec)
 	}
+}
+
+// Twice the lanes never take more cycles, and one row or column more never fewer.
+func TestVectorCyclesAreMonotone(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		c := VectorConfig{Lanes: 1 << rapid.IntRange(0, 12).Draw(t, "lanes"), SpecialCycles: rapid.IntRange(1, 20).Draw(t, "special"), StartCycles: 8}
+		s := VectorSpec{Op: uint8(rapid.IntRange(0, abi.NumVecOps).Draw(t, "op")), Act: uint8(rapid.IntRange(0, abi.NumActs-1).Draw(t, "act")),
+			Rows: rapid.Int64Range(1, 5000).Draw(t, "rows"), Cols: rapid.Int64Range(1, 5000).Draw(t, "cols")}
+		cycles := c.Cycles(s)
+		wide, row, col := c, s, s
+		wide.Lanes, row.Rows, col.Cols = 2*c.Lanes, s.Rows+1, s.Cols+1
+		require.LessOrEqual(t, wide.Cycles(s), cycles, "twice the lanes")
+		require.GreaterOrEqual(t, c.Cycles(row), cycles, "a row more")
+		require.GreaterOrEqual(t, c.Cycles(col), cycles, "a column more")
+	})
 }
 
 func TestScratchpadModel(t *testing.T) {
