@@ -26,7 +26,7 @@ func TestMoreCoresNoSlower(t *testing.T) {
 			if least == 0 || r.SimTime < least {
 				least = r.SimTime
 			}
-			assert.LessOrEqual(t, float64(r.SimTime), 1.02*float64(least), "%s on %d cores", name, cores)
+			assert.LessOrEqual(t, float64(r.SimTime), 1.04*float64(least), "%s on %d cores", name, cores)
 		}
 	}
 }
