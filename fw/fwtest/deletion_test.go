@@ -242,7 +242,6 @@ var elsewhere = map[string]string{
 	"reset.go recoverAll resetCompute":         "what it returns is used",
 	"reset.go stopAll Stop":                    "its calls are deletions",
 	"restore.go recoverFunction ResetFunction": "what it returns is used",
-	"vm.go steady mmuLock":                     "holds nothing: it waits for a reset, as S25_BuffersWhileFrozen holds",
 	"vm.go free freeTables":                    "a leak: every test misses it",
 	"vm.go freeTables freeTables":              "goes on with the tables below",
 }

@@ -63,11 +63,12 @@ type Device struct {
 
 	resets     abi.ResetInfo
 	recoveries recoveries
-	frozen     bool   // between an error of the bus, or a reset of somebody else, and its end
-	prepared   bool   // frozen for a reset of somebody else
-	dark       bool   // in a function-level reset of the driver's own
-	silent     bool   // the management controller's heartbeat stands still
-	lastBeat   uint32 // where it does
+	frozen     bool         // between an error of the bus, or a reset of somebody else, and its end
+	prepared   bool         // frozen for a reset of somebody else
+	dark       bool         // in a function-level reset of the driver's own
+	thawed     hw.WaitQueue // woken when frozen or dark ends
+	silent     bool         // the management controller's heartbeat stands still
+	lastBeat   uint32       // where it does
 	resetLock  hw.Mutex
 	mailLock   hw.Mutex
 	vectors    int
@@ -99,7 +100,7 @@ func Probe(class *fw.Class, bus hw.Bus, logf func(format string, args ...any)) (
 	if err != nil {
 		return nil, err
 	}
-	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex(), mailLock: bus.NewMutex(), residency: bus.NewMutex()}
+	d := &Device{Device: base, bus: bus, log: logf, resetLock: bus.NewMutex(), mmuLock: bus.NewMutex(), mailLock: bus.NewMutex(), residency: bus.NewMutex(), thawed: bus.NewWaitQueue()}
 	base.Private = d
 	d.EnablePower(d.powerOps()) // before the first interrupt: its handler takes a reference and gives it back
 	for _, step := range []func() error{d.enable, d.identify, d.boot, d.resetCompute, d.initMemory, d.initScrubber, d.initFaults, d.initInterrupts, d.initRings, d.handleErrors, d.register} {

@@ -58,6 +58,7 @@ func (d *Device) resetDone() {
 // thaw lets everybody on again; the state says what is left.
 func (d *Device) thaw() {
 	d.frozen, d.prepared = false, false
+	d.thawed.WakeAll()
 	d.mmuLock.Unlock()
 	d.resetLock.Unlock()
 	d.Exit()

@@ -31,6 +31,7 @@ func (d *Device) recoverFunction(guilty *job, why error) {
 	}
 	d.dark = false
 	d.mmuLock.Unlock()
+	d.thawed.WakeAll()
 	if err != nil {
 		d.wedge(fmt.Errorf("%w; after a function-level reset: %w", why, err))
 		return

@@ -155,8 +155,7 @@ func (s *space) mapNew(phys, n, bits uint64) (va uint64, err error) {
 // of a reset that somebody else makes, or of a function-level one.
 func (d *Device) steady() {
 	for d.frozen || d.dark {
-		d.mmuLock.Lock() // which the reset has
-		d.mmuLock.Unlock()
+		d.thawed.Wait("the end of a reset")
 	}
 }
 
