@@ -274,3 +274,40 @@ func s27HeartbeatReturns(c *Case) {
 	assert.Equal(c, "0", c.sys("device/reset_count"))
 	u.close()
 }
+
+// Where the reset of a ring does not help, the whole compute part is reset, and still
+// only the guilty context fails: what runs on the other engine comes to its end before,
+// and what waits there runs behind it.
+func s20Wider(c *Case) {
+	guilty, by := c.open(), c.open()
+	const n = 1 << 20
+	src := by.NewBuffer(n, abi.BOHost)
+	src.Write(0, pattern(n, 9))
+	q := by.NewQueue(abi.EngineCopy, fw.PriorityNormal)
+	copies := func(times int64) (*Job, *Buffer) {
+		to := by.NewBuffer(n, abi.BOHost)
+		j := &Job{Buffers: []*Buffer{src, to}}
+		for range times {
+			j.Packets = append(j.Packets, Copy(to.Addr, src.Addr, n))
+		}
+		return by.Start(q, j), to
+	}
+	start := c.Now()
+	first, _ := copies(1)
+	require.Zero(c, c.ended(by, first, 1e9))
+	some := 20e6/(c.Now()-start) + 1 // 20 ms of copies, whatever the machine
+	f, err := c.Inject(fault.Spec{Kind: "reset-fail", Target: fault.On(abi.ResetQueue)})
+	require.NoError(c, err)
+	hung := guilty.Start(guilty.NewQueue(abi.EngineCompute, fw.PriorityNormal), guilty.hang(2e6))
+	running, to := copies(some)
+	waiting, behind := copies(some)
+	require.Equal(c, unix.ETIME, c.ended(guilty, hung, 1e9))
+	assert.Equal(c, 1, f.Struck())
+	for i, j := range []*Job{running, waiting} {
+		assert.Zero(c, c.ended(by, j, 1e9), "job %d", i)
+		assert.Equal(c, pattern(n, 9), []*Buffer{to, behind}[i].Read(0, n))
+	}
+	guilty.close()
+	by.close()
+	c.healthy()
+}

@@ -105,6 +105,7 @@ var Statements = []Statement{
 	{20, "a time-out asks for progress; only the guilty context fails", []Test{
 		{"S20_BystandersFinish", UAPI, s20Bystanders},
 		{"S20_NothingEntersAReset", HostSide, s20During},
+		{"S20_WiderResetSparesWhatRuns", HostSide, s20Wider},
 		{"S20_ResetBehindEachCommand", HostSide, s20EachCommand},
 		{"S20_InvalidationsBehindAReset", HostSide, s20Invalidates},
 		{"S20_ProgressIsNoHang", UAPI, s20Progress},

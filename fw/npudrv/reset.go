@@ -75,6 +75,7 @@ func (d *Device) recover(r *ring, guilty *job) {
 	if err := d.reset(abi.ResetQueue | r.index<<8); err != nil {
 		d.log("presi %s: ring %d: %v", d.Address, r.index, err)
 		d.stopAll()
+		d.drain(r)
 		d.recoverAll(guilty, hung)
 		return
 	}
@@ -139,6 +140,50 @@ func (d *Device) forceReset() error {
 	}
 	return nil
 }
+
+// drain lets what runs on other rings than the one that hangs come to its end before a
+// wider reset takes it, as long as it makes progress. What waits in the rings is
+// forgotten, and pushed again behind the reset.
+func (d *Device) drain(hung *ring) {
+	type running struct {
+		*ring
+		progress uint32
+		since    int64 // when it was first seen
+	}
+	var left []running
+	for _, r := range d.rings {
+		if r != hung && r.live {
+			d.write(r.reg(regQCtrl), 0)
+			left = append(left, running{r, 0, 0})
+		}
+	}
+	err := d.poll("rings to come to rest", defaultTimeout*d.timeScale(), drainLook, func() (bool, error) {
+		kept := left[:0]
+		for _, r := range left {
+			if s := d.read(r.reg(regQState)); s == abi.QueueDisabled || s == ^uint32(0) {
+				continue
+			}
+			if p := d.read(r.reg(regQProgress)); p != r.progress || r.since == 0 {
+				r.progress, r.since = p, d.bus.Now()
+			}
+			if d.bus.Now()-r.since < drainPatience*d.timeScale() {
+				kept = append(kept, r)
+			}
+		}
+		left = kept
+		return len(left) == 0, nil
+	})
+	if err != nil {
+		d.log("presi %s: %v", d.Address, err)
+	}
+}
+
+// How often a ring that drains is looked at, and how long it has for some progress, in
+// ns; on silicon, the latter.
+const (
+	drainLook     = 50e3
+	drainPatience = 1e6
+)
 
 // reset runs one of the device's resets to its end.
 func (d *Device) reset(domain uint32) error {
