@@ -29,15 +29,15 @@ type load struct {
 	refused error
 }
 
-// submit submits a job, unless the device or the context was given up since the first
-// one.
+// submit submits a job, unless the device was given up since the first one, or the
+// context.
 func (l *load) submit(c *Case, q uint32, j *Job) {
 	c.Helper()
 	if l.refused != nil {
 		return
 	}
 	err := l.u.Submit(q, j)
-	if len(l.jobs) > 0 && (errors.Is(err, unix.EIO) || errors.Is(err, unix.ECANCELED)) {
+	if len(l.jobs) > 0 && errors.Is(err, unix.EIO) || errors.Is(err, unix.ECANCELED) {
 		l.refused = err
 		return
 	}
@@ -48,8 +48,9 @@ func (l *load) submit(c *Case, q uint32, j *Job) {
 var workloads = []workload{
 	{"copy", func(c *Case, u *User) *load {
 		w := u.copying(32<<10, 1)
-		u.Start(u.NewQueue(abi.EngineCopy, fw.PriorityNormal), w.Job)
-		return &load{u: u, jobs: []*Job{w.Job}, right: w.right}
+		l := &load{u: u, right: w.right}
+		l.submit(c, u.NewQueue(abi.EngineCopy, fw.PriorityNormal), w.Job)
+		return l
 	}},
 	{"kernel", startKernel},
 	{"chain", startChain},
@@ -105,8 +106,9 @@ func startKernel(c *Case, u *User) *load {
 	desc.Write(0, raw)
 	j := &Job{Packets: []abi.Packet{{Op: abi.OpKernel, Addr: desc.Addr, Value: abi.KernelSize, Cores: 1}},
 		Buffers: []*Buffer{src, dst, desc}, Timeout: 3e6}
-	u.Start(u.NewQueue(abi.EngineCompute, fw.PriorityNormal), j)
-	return &load{u: u, jobs: []*Job{j}, right: func() bool { return slices.Equal(want, dst.Read(0, len(want))) }}
+	l := &load{u: u, right: func() bool { return slices.Equal(want, dst.Read(0, len(want))) }}
+	l.submit(c, u.NewQueue(abi.EngineCompute, fw.PriorityNormal), j)
+	return l
 }
 
 // startChain has a job of one engine wait for one of the other.
