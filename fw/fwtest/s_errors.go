@@ -12,6 +12,7 @@ import (
 	"github.com/presi-sim/presi/hw"
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/fault"
+	"github.com/presi-sim/presi/sim"
 )
 
 // A function-level reset with a job on the hardware: the driver prepares, the job
@@ -62,7 +63,8 @@ func s25Fatal(c *Case) {
 	c.healthy()
 }
 
-// spy is a bus that notes what is touched while the channel is frozen.
+// spy is a bus that notes what is touched while the channel is frozen, or the function
+// is being reset.
 type spy struct {
 	hw.Bus
 	frozen  bool
@@ -105,18 +107,68 @@ func (s *spy) WriteBAR(bar int, off uint64, p []byte) {
 // the slot is reset.
 func (s *spy) SetErrorHandlers(h *hw.ErrorHandlers) {
 	if h != nil {
-		told, detected, reset := *h, h.ErrorDetected, h.SlotReset
+		told, its := *h, *h
 		told.ErrorDetected = func(channel hw.ChannelState) hw.Recovery {
 			if channel == hw.ChannelFrozen {
 				s.frozen = true
 				s.freezes++
 			}
-			return detected(channel)
+			return its.ErrorDetected(channel)
 		}
-		told.SlotReset = func() hw.Recovery { s.frozen = false; return reset() }
+		told.SlotReset = func() hw.Recovery { s.frozen = false; return its.SlotReset() }
+		told.ResetPrepare = func() { its.ResetPrepare(); s.reset() }
+		told.ResetDone = func() { s.frozen = false; its.ResetDone() }
 		h = &told
 	}
 	s.Bus.SetErrorHandlers(h)
+}
+
+// ResetFunction implements hw.Bus.
+func (s *spy) ResetFunction() error {
+	s.reset()
+	defer func() { s.frozen = false }()
+	return s.Bus.ResetFunction()
+}
+
+func (s *spy) reset() {
+	s.frozen = true
+	s.freezes++
+}
+
+// An invalidation that is under way comes to its end before the function is reset, by
+// the host or by the driver; nobody touches the device meanwhile.
+func s25Invalidation(c *Case) {
+	c.Dev.Remove()
+	bus := &spy{Bus: c.Dev.Bus}
+	require.NoError(c, c.Dev.ProbeOn(bus))
+	u, by := c.open(), c.open()
+	slow, err := c.Inject(fault.Spec{Kind: "invalidate-hang", Duration: 5 * sim.Millisecond})
+	require.NoError(c, err)
+	closes := c.Spawn(by.NewBuffer(4096, abi.BOHost).Close)
+	c.Sleep(1e6)
+	require.Equal(c, 1, slow.Struck())
+	require.NoError(c, c.ResetDevice())
+	closes()
+	assert.Equal(c, 1, bus.freezes, "by the host")
+
+	b := by.NewBuffer(4096, abi.BOHost)
+	for _, f := range []fault.Spec{{Kind: "reset-fail", Target: fault.On(abi.ResetQueue)}, {Kind: "reset-hang", Target: fault.On(abi.ResetCompute)}} {
+		_, err := c.Inject(f)
+		require.NoError(c, err)
+	}
+	j := u.Start(u.NewQueue(abi.EngineCompute, fw.PriorityNormal), u.hang(2e6))
+	c.awaitReset()
+	c.Sleep(5e6)
+	closes = c.Spawn(b.Close) // it waits for the reset of the compute part, which does not end
+	assert.NotZero(c, c.ended(u, j, 2e9))
+	closes()
+	assert.Equal(c, 2, bus.freezes, "by the driver")
+	assert.Empty(c, bus.touched)
+	u.close()
+	by.close()
+	c.healthy()
+	c.Unbind()
+	require.NoError(c, c.Bind())
 }
 
 // While the bus is frozen nobody touches the device: not the driver, and not for

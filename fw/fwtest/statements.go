@@ -139,6 +139,7 @@ var Statements = []Statement{
 		{"S25_NonFatalErrorNeedsNoReset", HostSide, s25NonFatal},
 		{"S25_NothingIsTouchedWhileFrozen", WhiteBox, s25Frozen},
 		{"S25_BuffersWhileFrozen", WhiteBox, s25Buffers},
+		{"S25_InvalidationsEndBeforeAReset", WhiteBox, s25Invalidation},
 		{"S25_PermanentFailureDisconnects", WhiteBox, s25Permanent}}},
 	{26, "idle suspends, an ioctl resumes, balanced", []Test{
 		{"S26_IdleSuspendsAndIoctlResumes", UAPI, s26Suspend},

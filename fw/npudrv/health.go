@@ -96,5 +96,6 @@ func (d *Device) heal() {
 	}
 	d.resets.State = resetBusy
 	d.dump("the heartbeat is lost", d.rings...)
+	d.mmuLock.Lock()
 	d.recoverFunction(nil, fmt.Errorf("the heartbeat is lost: %w", unix.ETIME))
 }

@@ -88,14 +88,18 @@ func (d *Device) recover(r *ring, guilty *job) {
 // recoverAll resets engines, queues and TLBs; if that fails, the function. The
 // schedulers are stopped.
 func (d *Device) recoverAll(guilty *job, hung error) {
+	d.mmuLock.Lock() // until a reset helps: the MMU may be in one that does not end
+	var err error
 	if d.lost() {
-		d.recoverFunction(nil, fmt.Errorf("the device has lost its state: %w", unix.EIO))
-		return
+		guilty, err = nil, fmt.Errorf("the device has lost its state: %w", unix.EIO)
+	} else {
+		err = d.resetCompute()
 	}
-	if err := d.resetCompute(); err != nil {
+	if err != nil {
 		d.recoverFunction(guilty, err)
 		return
 	}
+	d.mmuLock.Unlock()
 	d.recoveries.compute++
 	d.hasReset()
 	d.goOn(guilty, hung, d.rings...)
@@ -204,16 +208,9 @@ func (d *Device) reset(domain uint32) error {
 	})
 }
 
-// resetCompute resets engines, queues and TLBs and programs again what the
-// device MMU has lost.
+// resetCompute resets engines, queues and TLBs and programs again what the device
+// MMU has lost. The caller holds mmuLock, unless nobody else can use the device.
 func (d *Device) resetCompute() error {
-	d.mmuLock.Lock()
-	defer d.mmuLock.Unlock()
-	return d.restart()
-}
-
-// restart is resetCompute with mmuLock held.
-func (d *Device) restart() error {
 	if err := d.reset(abi.ResetCompute); err != nil {
 		return err
 	}

@@ -17,10 +17,10 @@ type recoveries struct {
 
 // recoverFunction is the last step before the device is given up: a function-level
 // reset. Device memory is lost, so contexts that had buffers there are killed; the
-// others go on with what had not reached the hardware.
+// others go on with what had not reached the hardware. The caller has locked mmuLock,
+// which is let go when the function answers, or will not.
 func (d *Device) recoverFunction(guilty *job, why error) {
 	d.log("presi %s: %v: function-level reset", d.Address, why)
-	d.mmuLock.Lock()
 	d.dark = true
 	err := d.bus.ResetFunction()
 	if err == nil {
@@ -54,7 +54,7 @@ func (d *Device) bringUp() error {
 	if err := d.boot(); err != nil {
 		return err
 	}
-	if err := d.restart(); err != nil {
+	if err := d.resetCompute(); err != nil {
 		return err
 	}
 	d.silent = false // it has booted
