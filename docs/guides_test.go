@@ -59,7 +59,7 @@ make() { (cd "$ROOT" && command make -n "$@" >/dev/null); }
 // TestCommandsOfGuidesRun runs every block marked sh.
 func TestCommandsOfGuidesRun(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it takes most of a minute")
+		t.Skip("-short: runs every command of the guides, most of a minute")
 	}
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)

@@ -244,7 +244,7 @@ func writeFile(t *testing.T, file, text string) {
 // far, and after the last step it is fw/edudrv.
 func TestTutorial(t *testing.T) {
 	if testing.Short() {
-		t.Skip("it builds a test a step")
+		t.Skip("-short: builds and runs a package for each step of the tutorial")
 	}
 	root, err := filepath.Abs("..")
 	require.NoError(t, err)

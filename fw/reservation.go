@@ -123,30 +123,22 @@ func (r *Reservation) Idle(u Usage) bool { return r.pending(u) == nil }
 
 // Wait waits until that is so; ETIME when an absolute time in ns passes first.
 func (r *Reservation) Wait(u Usage, until int64) error {
-	for {
-		f := r.pending(u)
-		if f == nil {
-			return nil
-		}
-		if err := f.Wait(until); err != nil {
+	return r.each(u, func(f *Fence) error { return f.Wait(until) })
+}
+
+// each waits for one fence of a usage after another.
+func (r *Reservation) each(u Usage, wait func(*Fence) error) error {
+	for f := r.pending(u); f != nil; f = r.pending(u) {
+		if err := wait(f); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // Await is Wait for as long as it takes, within an ioctl of a file: EINTR after a
 // signal to the calling thread.
-func (r *Reservation) Await(f *File, u Usage) error {
-	for {
-		x := r.pending(u)
-		if x == nil {
-			return nil
-		}
-		if err := f.WaitFence(x); err != nil {
-			return err
-		}
-	}
-}
+func (r *Reservation) Await(f *File, u Usage) error { return r.each(u, f.WaitFence) }
 
 // Reservation returns the object's.
 func (o *Object) Reservation() *Reservation { return &o.reservation }

@@ -14,6 +14,7 @@ import (
 	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/fw/rt"
 	"github.com/presi-sim/presi/hw"
+	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/core"
 	"github.com/presi-sim/presi/hw/kern"
 	"github.com/presi-sim/presi/queue"
@@ -224,11 +225,11 @@ func (r *run) report() *Report {
 		SimTime: end - r.start, WakeTime: r.head[hw.Queue], SetupTime: r.setup, UploadBytes: r.upload,
 		Verified: r.verified, VerifyFailures: r.failures, Accuracy: r.accuracy, ReferenceAccuracy: r.reference, SameAsReference: r.same}
 	rep.Cycles = clock.Cycles(rep.SimTime)
-	perCycle := float64(cfg.Core.Count) * float64(cfg.Array.Peak())
+	operands := abi.BF16 // or int8, which has its rate
 	if r.g.DType == workload.F32 {
-		perCycle /= float64(cfg.Array.F32Cycles)
+		operands = abi.F32
 	}
-	rep.PeakRate = perCycle * float64(cfg.Core.Clock)
+	rep.PeakRate = float64(cfg.Core.Count) * cfg.Array.PeakOf(operands) * float64(cfg.Core.Clock)
 	rep.PeakMemory = float64(r.sys.Device.DRAM().PeakRate())
 	for i, a := range r.armed {
 		rep.Faults = append(rep.Faults, FaultCount{cfg.Faults[i].Kind, a.Struck(), a.Seen()})
