@@ -38,7 +38,7 @@ func (s *stub) Submit(r *hw.Request) {
 func BenchmarkTLBHit(b *testing.B) {
 	for _, n := range []int{32, 512} {
 		b.Run(map[int]string{32: "32", 512: "512"}[n], func(b *testing.B) {
-			t := NewTLB(n, n, LRU)
+			t := NewTLB(n, n)
 			for i := range uint64(n) {
 				t.Insert(Entry{Tag: 3, VPN: i, PA: i << 12, Shift: 12, Perm: CanRead | UserPage})
 			}

@@ -65,10 +65,10 @@ type Parts struct {
 func NewUnit(e *sim.Engine, cfg Config, parts Parts) *Unit {
 	u := &Unit{e: e, cfg: cfg, injector: parts.Faults}
 	clock := parts.Clock
-	u.l2 = NewTLB(cfg.L2Entries, cfg.L2Ways, LRU)
+	u.l2 = NewTLB(cfg.L2Entries, cfg.L2Ways)
 	u.ctx = newDirCache[abi.Context](cfg.ContextEntries)
 	if n := cfg.WalkCacheEntries; n > 0 {
-		u.tables = NewTLB(n, n, LRU)
+		u.tables = NewTLB(n, n)
 	}
 	u.l2Hit = clock.Duration(int64(cfg.L2HitCycles))
 	u.invalidate = clock.Duration(int64(cfg.InvalidateCycles))
@@ -128,7 +128,7 @@ type Port struct {
 // NewPort adds a port. Translated pieces go to down in Space Device or BusAddr.
 func (u *Unit) NewPort(down hw.Target) *Port {
 	p := &Port{lane: u.split.newLane(down)}
-	p.lane.l1 = NewTLB(u.cfg.L1Entries, u.cfg.L1Entries, LRU)
+	p.lane.l1 = NewTLB(u.cfg.L1Entries, u.cfg.L1Entries)
 	u.ports = append(u.ports, p)
 	return p
 }

@@ -50,9 +50,9 @@ func newIOMMUCore(cfg IOMMUConfig, caps uint64) *iommuCore {
 	if ways == 0 {
 		ways = cfg.IOTLBEntries
 	}
-	c.iotlb = NewTLB(cfg.IOTLBEntries, ways, LRU)
+	c.iotlb = NewTLB(cfg.IOTLBEntries, ways)
 	if n := cfg.WalkCacheEntries; n > 0 {
-		c.tables, c.gtables = NewTLB(n, n, LRU), NewTLB(n, n, LRU)
+		c.tables, c.gtables = NewTLB(n, n), NewTLB(n, n)
 	}
 	c.ddt = newDirCache[knownDevice](cfg.DDTEntries)
 	c.pdt = newDirCache[knownProcess](cfg.PDTEntries)

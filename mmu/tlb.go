@@ -2,15 +2,6 @@ package mmu
 
 import "math"
 
-// Replacement is how a TLB chooses its victim.
-type Replacement uint8
-
-// Replacement policies.
-const (
-	LRU Replacement = iota
-	FIFO
-)
-
 // Entry is one cached translation: the page VPN<<Shift of the space Tag.
 type Entry struct {
 	Tag   uint64
@@ -20,42 +11,49 @@ type Entry struct {
 	Shift uint8 // log2 of the page's bytes
 	Perm  Perm
 
-	live       bool
-	chain      int32 // next in the hash bucket
-	prev, next int32 // in the set's order of use
+	live  bool
+	chain int32  // next in the hash bucket, or in the set's free list
+	used  uint64 // when it was used last: the TLB's clock
 }
 
-// TLB is a cache of translations of any page size, fully or set associative.
-// Entries stay until they are replaced or dropped: a stale one shows. Lookup
-// takes constant time and nothing allocates after New.
+// TLB is a cache of translations of any page size, fully or set associative, that
+// replaces the least recently used. Entries stay until they are replaced or dropped:
+// a stale one shows. Lookup takes constant time and nothing allocates after New.
 type TLB struct {
 	entries []Entry
 	buckets []int32
-	sets    []tlbSet
+	free    []int32 // by set: slots without an entry
+	order   []turn  // by set: a heap of its slots
 	ways    int
-	policy  Replacement
+	clock   uint64
 	// present lists the page sizes in use, smallest first.
 	present []uint8
 	count   [64]int32
 }
 
-// tlbSet is the order of use of a set's slots; free ones stand at the tail.
-type tlbSet struct{ head, tail int32 }
+// turn is a slot in the order of replacement, by when it was used last as far as
+// that is known there: a use is noted at the entry alone, and the order hears of it
+// when the slot's turn has come.
+type turn struct {
+	used uint64
+	slot int32
+}
 
 const none = int32(-1)
 
 // NewTLB returns an empty TLB. entries and ways are positive; ways divides
 // entries and entries/ways is a power of two. ways == entries is fully
 // associative.
-func NewTLB(entries, ways int, policy Replacement) *TLB {
-	t := &TLB{ways: ways, policy: policy, present: make([]uint8, 0, 64)}
+func NewTLB(entries, ways int) *TLB {
+	t := &TLB{ways: ways, present: make([]uint8, 0, 64)}
 	t.entries = make([]Entry, entries)
 	n := 4
 	for n < 2*entries {
 		n *= 2
 	}
 	t.buckets = make([]int32, n)
-	t.sets = make([]tlbSet, entries/ways)
+	t.free = make([]int32, entries/ways)
+	t.order = make([]turn, entries)
 	t.Flush()
 	return t
 }
@@ -73,16 +71,23 @@ func (t *TLB) Flush() {
 	for i := range t.buckets {
 		t.buckets[i] = none
 	}
-	for s := range t.sets {
-		first, last := int32(s*t.ways), int32((s+1)*t.ways-1)
-		t.sets[s] = tlbSet{first, last}
-		for i := first; i <= last; i++ {
-			t.entries[i] = Entry{prev: i - 1, next: i + 1}
-		}
-		t.entries[first].prev, t.entries[last].next = none, none
+	for s := range t.free {
+		t.free[s] = none
+	}
+	for i := len(t.entries) - 1; i >= 0; i-- {
+		t.order[i] = turn{slot: int32(i)}
+		t.entries[i] = Entry{}
+		t.release(int32(i))
 	}
 	t.present = t.present[:0]
 	t.count = [64]int32{}
+}
+
+// release puts a slot into its set's free list.
+func (t *TLB) release(i int32) {
+	free := &t.free[int(i)/t.ways]
+	t.entries[i].chain = *free
+	*free = i
 }
 
 func tlbHash(tag, vpn uint64, shift uint8) uint64 {
@@ -95,14 +100,13 @@ func tlbHash(tag, vpn uint64, shift uint8) uint64 {
 // until the next call of Insert, Drop or Flush.
 func (t *TLB) Lookup(tag, addr uint64) *Entry {
 	for _, s := range t.present {
-		vpn := addr >> s
+		vpn := addr >> (s & 63)
 		h := tlbHash(tag, vpn, s)
 		for i := t.buckets[h&uint64(len(t.buckets)-1)]; i != none; {
 			e := &t.entries[i]
 			if e.VPN == vpn && e.Tag == tag && e.Shift == s {
-				if t.policy == LRU {
-					t.toFront(i, h)
-				}
+				t.clock++
+				e.used = t.clock
 				return e
 			}
 			i = e.chain
@@ -111,71 +115,61 @@ func (t *TLB) Lookup(tag, addr uint64) *Entry {
 	return nil
 }
 
-func (t *TLB) setOf(h uint64) *tlbSet { return &t.sets[h>>32&uint64(len(t.sets)-1)] }
-
-// toFront makes a slot the most recently used of its set.
-func (t *TLB) toFront(i int32, h uint64) {
-	set := t.setOf(h)
-	if set.head == i {
-		return
+// take returns a free slot of a set, which it makes if there is none.
+func (t *TLB) take(set int) int32 {
+	if t.free[set] == none {
+		t.evict(t.order[set*t.ways:][:t.ways])
 	}
-	t.unlink(set, i)
-	e := &t.entries[i]
-	e.prev, e.next = none, set.head
-	t.entries[set.head].prev = i
-	set.head = i
+	i := t.free[set]
+	t.free[set] = t.entries[i].chain
+	return i
 }
 
-// toBack makes a slot the next victim.
-func (t *TLB) toBack(i int32, h uint64) {
-	set := t.setOf(h)
-	if set.tail == i {
-		return
+// evict removes the entry of a full set whose last use is longest ago.
+func (t *TLB) evict(order []turn) {
+	for {
+		first := &order[0]
+		used := t.entries[first.slot].used
+		if first.used == used {
+			t.remove(first.slot)
+			return
+		}
+		first.used = used
+		sink(order)
 	}
-	t.unlink(set, i)
-	e := &t.entries[i]
-	e.prev, e.next = set.tail, none
-	t.entries[set.tail].next = i
-	set.tail = i
 }
 
-// unlink takes a slot that is not alone out of its set's order.
-func (t *TLB) unlink(set *tlbSet, i int32) {
-	e := &t.entries[i]
-	if e.prev != none {
-		t.entries[e.prev].next = e.next
-	} else {
-		set.head = e.next
-	}
-	if e.next != none {
-		t.entries[e.next].prev = e.prev
-	} else {
-		set.tail = e.prev
+// sink moves the first of a heap to where it belongs.
+func sink(heap []turn) {
+	for i, c := 0, 1; c < len(heap); c = 2*i + 1 {
+		if c+1 < len(heap) && heap[c+1].used < heap[c].used {
+			c++
+		}
+		if heap[i].used <= heap[c].used {
+			return
+		}
+		heap[i], heap[c] = heap[c], heap[i]
+		i = c
 	}
 }
 
 // Insert caches a translation (its exported fields), over one of the same page
-// if there is one, else in place of the set's victim.
+// if there is one, else in place of the least recently used of its set.
 func (t *TLB) Insert(n Entry) {
 	h := tlbHash(n.Tag, n.VPN, n.Shift)
 	b := h & uint64(len(t.buckets)-1)
+	t.clock++
 	for i := t.buckets[b]; i != none; i = t.entries[i].chain {
 		e := &t.entries[i]
 		if e.VPN == n.VPN && e.Tag == n.Tag && e.Shift == n.Shift {
-			e.PA, e.Aux, e.Perm = n.PA, n.Aux, n.Perm
-			t.toFront(i, h)
+			e.PA, e.Aux, e.Perm, e.used = n.PA, n.Aux, n.Perm, t.clock
 			return
 		}
 	}
-	i := t.setOf(h).tail
-	if t.entries[i].live {
-		t.remove(i)
-	}
-	e := &t.entries[i]
-	n.live, n.prev, n.next, n.chain = true, e.prev, e.next, t.buckets[b]
-	*e = n
+	i := t.take(int(h >> 32 & uint64(len(t.free)-1)))
+	n.live, n.used, n.chain = true, t.clock, t.buckets[b]
+	t.entries[i] = n
 	t.buckets[b] = i
-	t.toFront(i, h)
 	if t.count[n.Shift]++; t.count[n.Shift] == 1 {
 		t.listSize(n.Shift)
 	}
@@ -199,7 +193,7 @@ func (t *TLB) remove(i int32) {
 	}
 	*at = e.chain
 	e.live = false
-	t.toBack(i, h)
+	t.release(i)
 	if t.count[e.Shift]--; t.count[e.Shift] == 0 {
 		for k, s := range t.present {
 			if s == e.Shift {

@@ -11,7 +11,6 @@ import (
 type refTLB struct {
 	list []Entry
 	cap  int
-	fifo bool
 }
 
 func (r *refTLB) find(match func(*Entry) bool) int {
@@ -38,9 +37,6 @@ func (r *refTLB) lookup(tag, addr uint64) *Entry {
 	}
 	if best < 0 {
 		return nil
-	}
-	if r.fifo {
-		return &r.list[best]
 	}
 	r.front(best)
 	return &r.list[0]
@@ -72,20 +68,26 @@ func (r *refTLB) drop(f Filter) (n int) {
 	return n
 }
 
-// check verifies the TLB's own structure: every slot once in its set's order,
-// every live entry once in its bucket, the counts of sizes.
+// check verifies the TLB's own structure: every slot free or live, once in its set's
+// order, which knows of no use that was not; every live entry once in its bucket; the
+// counts of sizes.
 func (t *TLB) check(tt require.TestingT) {
-	live := 0
-	for s, set := range t.sets {
-		seen, prev := 0, none
-		for i := set.head; i != none; i = t.entries[i].next {
-			require.Equal(tt, s, int(i)/t.ways)
-			require.Equal(tt, prev, t.entries[i].prev)
-			prev = i
-			seen++
+	live, free := 0, 0
+	for s := range t.free {
+		seen := map[int32]bool{}
+		order := t.order[s*t.ways:][:t.ways]
+		for i, o := range order {
+			require.Equal(tt, s, int(o.slot)/t.ways)
+			require.LessOrEqual(tt, order[max(0, i-1)/2].used, o.used)
+			require.LessOrEqual(tt, o.used, t.entries[o.slot].used)
+			seen[o.slot] = true
 		}
-		require.Equal(tt, t.ways, seen)
-		require.Equal(tt, set.tail, prev)
+		require.Len(tt, seen, t.ways)
+		for i := t.free[s]; i != none; i = t.entries[i].chain {
+			require.Equal(tt, s, int(i)/t.ways)
+			require.False(tt, t.entries[i].live)
+			free++
+		}
 	}
 	for _, b := range t.buckets {
 		for i := b; i != none; i = t.entries[i].chain {
@@ -94,17 +96,13 @@ func (t *TLB) check(tt require.TestingT) {
 		}
 	}
 	require.Equal(tt, t.Len(), live)
+	require.Equal(tt, len(t.entries), live+free)
 }
 
 func TestTLBEqualsAList(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 9).Draw(t, "entries")
-		fifo := rapid.Bool().Draw(t, "fifo")
-		policy := LRU
-		if fifo {
-			policy = FIFO
-		}
-		tlb, ref := NewTLB(n, n, policy), &refTLB{cap: n, fifo: fifo}
+		tlb, ref := NewTLB(n, n), &refTLB{cap: n}
 		shifts := []uint8{12, 16, 21}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			tag := rapid.Uint64Range(0, 2).Draw(t, "tag")
@@ -135,7 +133,7 @@ func TestTLBEqualsAList(t *testing.T) {
 }
 
 func TestSetsAreBounded(t *testing.T) {
-	tlb := NewTLB(64, 4, LRU)
+	tlb := NewTLB(64, 4)
 	for i := range uint64(1000) {
 		tlb.Insert(Entry{Tag: i % 3, VPN: i, Shift: pageShift, PA: i << pageShift})
 		tlb.check(t)
@@ -148,7 +146,7 @@ func TestSetsAreBounded(t *testing.T) {
 }
 
 func TestTLBDoesNotAllocate(t *testing.T) {
-	tlb := NewTLB(16, 4, LRU)
+	tlb := NewTLB(16, 4)
 	i := uint64(0)
 	require.Zero(t, testing.AllocsPerRun(1000, func() {
 		i++
