@@ -73,8 +73,14 @@ func newEcho(e *sim.Engine) *echo {
 }
 
 func (x *echo) Submit(r *hw.Request) {
+	x.SubmitIn(r, 0)
+}
+
+// SubmitIn implements hw.Ahead.
+func (x *echo) SubmitIn(r *hw.Request, d sim.Time) bool {
 	x.wait = append(x.wait, r)
-	x.e.After(100*sim.Nanosecond, sim.Call{H: x.done})
+	x.e.After(d+100*sim.Nanosecond, sim.Call{H: x.done})
+	return true
 }
 
 // pump sends 64-byte reads through target, one after another, at the addresses

@@ -63,6 +63,15 @@ type Chaotic interface {
 	Chaos(seed uint64)
 }
 
+// Ahead is a Target that can take a request before it arrives, which saves the
+// event that would hold it back. Without it requests are submitted as they arrive.
+type Ahead interface {
+	Target
+	// SubmitIn is Submit of a request that arrives d from now. It returns false, and
+	// leaves the request alone, if the target must see it when it arrives.
+	SubmitIn(r *Request, d sim.Time) bool
+}
+
 // InOrder is a Target that can itself make writes visible in the order of
 // Submit, so that many may be under way. A link hands any other a write when the
 // one before it is done.

@@ -61,8 +61,10 @@ const (
 type Source uint8
 
 // Request is one access of contiguous bytes. The requester owns it and keeps
-// it unchanged until Done fires; it is then free for reuse. Targets set only
-// the result fields, which are zero when it is submitted (see Send).
+// it unchanged until Done fires; it is then free for reuse. Targets set the
+// result fields, which are zero when it is submitted (see Send). Who translates
+// may change Space, Addr, PASID, HasPASID and Done while it hands the request on;
+// when Done fires they are what they were.
 //
 // Data is nil when the values are of no interest (timing alone); otherwise it
 // has Bytes bytes: filled in at the time the target serves a read, taken at
@@ -80,7 +82,7 @@ type Request struct {
 	Addr     uint64
 	Bytes    int64
 	Data     []byte
-	Zero     bool // in (write): all bytes are zero and Data is not read. Out (read): likewise, Data left untouched
+	Zero     bool // in (write): all bytes are zero and Data is not read. Out (read that ends well): likewise, Data left untouched
 
 	// Results.
 	Status    Status

@@ -122,12 +122,13 @@ func (u *Unit) Faults() *FaultRing { return u.faults }
 // Port is one requester's way through the device MMU, with its own L1 TLB. It
 // translates requests in Space Context and passes others untouched.
 type Port struct {
+	u    *Unit
 	lane *lane
 }
 
 // NewPort adds a port. Translated pieces go to down in Space Device or BusAddr.
 func (u *Unit) NewPort(down hw.Target) *Port {
-	p := &Port{lane: u.split.newLane(down)}
+	p := &Port{u: u, lane: u.split.newLane(down)}
 	p.lane.l1 = NewTLB(u.cfg.L1Entries, u.cfg.L1Entries)
 	u.ports = append(u.ports, p)
 	return p
@@ -135,11 +136,15 @@ func (u *Unit) NewPort(down hw.Target) *Port {
 
 // Submit implements hw.Target.
 func (p *Port) Submit(r *hw.Request) {
-	if r.Space != hw.Context {
-		p.lane.pass(r)
-		return
+	l := p.lane
+	switch m := &l.s.m; {
+	case r.Space != hw.Context:
+		l.pass(r)
+	case l.open(r) && p.u.lookup(l, r, r.Addr, m) && m.covers(r):
+		l.forward(r, m)
+	default:
+		l.submit(r)
 	}
-	p.lane.submit(r)
 }
 
 // accessOf returns what a request does to its pages.
@@ -169,14 +174,13 @@ const sharedShift = 63
 // deviceMapping turns a TLB entry into a mapping. Aux is PASID | 1<<32 for a
 // shared context.
 func deviceMapping(e *Entry, va uint64, m *mapping) {
-	mask := uint64(1)<<e.Shift - 1
-	pa := e.PA | va&mask
-	m.left = mask - va&mask + 1
-	m.space, m.pa = hw.BusAddr, pa
-	if in, addr := placeOf(pa); in && e.Aux == 0 {
+	mask := uint64(1)<<(e.Shift&63) - 1
+	m.left = ^va&mask + 1
+	m.hasPASID, m.pasid = e.Aux != 0, uint32(e.Aux)
+	m.space, m.pa = hw.BusAddr, e.PA|va&mask
+	if in, addr := placeOf(m.pa); in && !m.hasPASID {
 		m.space, m.pa = hw.Device, addr
 	}
-	m.hasPASID, m.pasid = e.Aux != 0, uint32(e.Aux)
 }
 
 // miss implements translator: the shared TLB first, then a walk.

@@ -60,14 +60,21 @@ func (r *rig) read(asid uint16, va uint64, n int64) *hw.Request {
 
 func (r *rig) do(reqs ...*hw.Request) {
 	want := r.done + len(reqs)
-	for _, q := range reqs {
-		r.p.Submit(q)
+	before := make([]hw.Request, len(reqs))
+	for i, q := range reqs {
+		before[i] = *q
+		q.Send(r.p)
 	}
 	require.NoError(r.t, r.Run())
 	require.Equal(r.t, want, r.done, "each request is done once")
+	for i, q := range reqs {
+		was := &before[i]
+		was.Status, was.FaultAddr, was.Remote, was.Stalled, was.Zero = q.Status, q.FaultAddr, q.Remote, q.Stalled, q.Zero
+		require.Equal(r.t, was, q, "but for the results a request is what it was")
+	}
 	require.Zero(r.t, r.u.split.live, "nothing is outstanding")
 	require.Zero(r.t, r.u.walk.busy+r.u.walk.queued)
-	for i, f := range r.u.split.window.counts {
+	for i, f := range append(r.u.split.window.past, r.u.split.window.count) {
 		require.Zero(r.t, f, "epoch %d", i)
 	}
 	require.Equal(r.t, none, r.p.lane.head, "no write is left in the lane")

@@ -24,6 +24,7 @@ type ram struct {
 	late     func(r *hw.Request) sim.Time // extra latency
 	zero     func(r *hw.Request) bool     // answered as all zeros, data untouched
 	atIssue  bool                         // reads take their value when they are submitted
+	awaits   bool                         // takes no requests ahead of time
 }
 
 func newRAM(e *sim.Engine, size int, latency sim.Time) *ram {
@@ -32,7 +33,19 @@ func newRAM(e *sim.Engine, size int, latency sim.Time) *ram {
 	return m
 }
 
-func (m *ram) Submit(r *hw.Request) {
+func (m *ram) Submit(r *hw.Request) { m.take(r, 0) }
+
+// SubmitIn implements hw.Ahead.
+func (m *ram) SubmitIn(r *hw.Request, d sim.Time) bool {
+	if m.awaits || m.atIssue {
+		return false
+	}
+	m.take(r, d)
+	return true
+}
+
+// take serves a request that arrives d from now.
+func (m *ram) take(r *hw.Request, d sim.Time) {
 	if m.keep {
 		m.log = append(m.log, *r)
 	}
@@ -47,7 +60,7 @@ func (m *ram) Submit(r *hw.Request) {
 	if m.atIssue && r.Op == hw.Read {
 		copy(r.Data, m.bytes(r.Space)[r.Addr:])
 	}
-	t := m.latency
+	t := d + m.latency
 	if m.late != nil {
 		t += m.late(r)
 	}
@@ -66,7 +79,7 @@ func (m *ram) onServe(slot uint64) {
 	m.inFlight[slot] = nil
 	m.free = append(m.free, int(slot))
 	mem := m.bytes(r.Space)
-	r.Status = hw.OK
+	r.Status, r.Zero = hw.OK, r.Zero && r.Op == hw.Write
 	switch {
 	case m.fail != nil && m.fail(r) != hw.OK:
 		r.Status = m.fail(r)

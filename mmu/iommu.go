@@ -83,6 +83,7 @@ func (m *IOMMU) start(mc machine) {
 
 // IOMMUPort is the way of one device through the IOMMU.
 type IOMMUPort struct {
+	m    *IOMMU
 	lane *lane
 }
 
@@ -90,7 +91,7 @@ type IOMMUPort struct {
 // function). Translated pieces go to down, in PCIe's order: writes in the order
 // in which they came, and reads behind the writes that came before them.
 func (m *IOMMU) NewPort(deviceID uint32, down hw.Target) *IOMMUPort {
-	p := &IOMMUPort{lane: m.split.newLane(down)}
+	p := &IOMMUPort{m: m, lane: m.split.newLane(down)}
 	p.lane.device, p.lane.strict = deviceID&0xffffff, true
 	m.ports = append(m.ports, p)
 	return p
@@ -98,20 +99,33 @@ func (m *IOMMU) NewPort(deviceID uint32, down hw.Target) *IOMMUPort {
 
 // Submit implements hw.Target: every request is translated, whatever its Space
 // says. PASID is the process id.
-func (p *IOMMUPort) Submit(r *hw.Request) { p.lane.submit(r) }
+func (p *IOMMUPort) Submit(r *hw.Request) {
+	l := p.lane
+	if m := &l.s.m; l.open(r) && p.m.lookup(l, r, r.Addr, m) && m.covers(r) {
+		l.forward(r, m)
+	} else {
+		l.submit(r)
+	}
+}
 
-// transactionOf is a request as the IOMMU sees it. Exec requests are reads.
-func transactionOf(l *lane, r *hw.Request, va uint64) Transaction {
-	t := Transaction{DID: l.device, PID: r.PASID, PV: r.HasPASID, Priv: r.Priv && r.HasPASID, IOVA: va}
+// of makes t, which is zero, of a request. Exec requests are reads.
+func (t *Transaction) of(l *lane, r *hw.Request, va uint64) {
+	t.DID, t.IOVA = l.device, va
+	t.PID, t.PV, t.Priv = r.PASID, r.HasPASID, r.Priv && r.HasPASID
 	if r.Op == hw.Write {
 		t.Kind = Store
 	}
+}
+
+func transactionOf(l *lane, r *hw.Request, va uint64) (t Transaction) {
+	t.of(l, r, va)
 	return t
 }
 
 // lookup implements translator.
 func (m *IOMMU) lookup(l *lane, r *hw.Request, va uint64, mp *mapping) bool {
-	t := transactionOf(l, r, va)
+	var t Transaction
+	t.of(l, r, va)
 	e, identity := m.iommuCore.lookup(&t)
 	switch {
 	case identity:

@@ -82,7 +82,7 @@ func (r *hostRig) access(op hw.Op, addr uint64, n int64) *hw.Request {
 func (r *hostRig) do(reqs ...*hw.Request) {
 	want := r.done + len(reqs)
 	for _, q := range reqs {
-		r.p.Submit(q)
+		q.Send(r.p)
 	}
 	require.NoError(r.t, r.Run())
 	require.Equal(r.t, want, r.done)

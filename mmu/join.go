@@ -32,7 +32,10 @@ func (s *splitter) ready(p *piece) {
 	}
 }
 
-func (s *splitter) send(f *flight, p *piece) {
+func (s *splitter) send(f *flight, p *piece) { f.lane.down.Submit(s.prepare(f, p)) }
+
+// prepare returns what is to be submitted of a translated piece.
+func (s *splitter) prepare(f *flight, p *piece) *hw.Request {
 	p.sub.Data = nil
 	if r := f.r; r.Data != nil {
 		p.sub.Data = r.Data[p.off : p.off+p.sub.Bytes]
@@ -43,7 +46,7 @@ func (s *splitter) send(f *flight, p *piece) {
 	if p.sub.Space == hw.BusAddr {
 		f.remote = true
 	}
-	f.lane.down.Submit(&p.sub)
+	return &p.sub
 }
 
 // sent reports whether nothing of a write is left to be sent.
@@ -106,7 +109,11 @@ func (s *splitter) resolve(id int32, m *mapping) {
 	n := s.extent(f, m)
 	s.place(p, m, n)
 	f.at += n
-	s.ready(p)
+	if p.sub.Space == hw.BusAddr && (f.ordered || f.lane.strict) && !f.lane.clear() {
+		s.pipe(f, p)
+	} else {
+		s.ready(p)
+	}
 	s.advance(fid, f)
 }
 
@@ -157,14 +164,10 @@ func (s *splitter) drop(p *piece, f *flight) {
 // onDone joins a served piece.
 func (s *splitter) onDone(arg uint64) {
 	p := s.pieces[arg]
-	if p.direct != nil {
-		s.directDone(p)
-		return
-	}
 	f := s.flights[p.flight]
 	sub := &p.sub
 	if sub.Status != hw.OK {
-		s.fail(f, p.off, sub.Status, p.failedAt())
+		s.fail(f, p.off, sub.Status, failedAt(sub, p.va))
 	}
 	f.remote = f.remote || sub.Remote
 	f.downStalls = max(f.downStalls, sub.Stalled)
@@ -179,12 +182,13 @@ func (s *splitter) onDone(arg uint64) {
 	s.drop(p, f)
 }
 
-// failedAt returns where a piece failed, in the request's space.
-func (p *piece) failedAt() uint64 {
-	if off := p.sub.FaultAddr - p.sub.Addr; off < uint64(p.sub.Bytes) {
-		return p.va + off
+// failedAt returns where a translated request failed, in the space in which it
+// begins at va.
+func failedAt(r *hw.Request, va uint64) uint64 {
+	if off := r.FaultAddr - r.Addr; off < uint64(r.Bytes) {
+		return va + off
 	}
-	return p.va
+	return va
 }
 
 // finish fills in a request's results and fires it.
@@ -202,26 +206,16 @@ func (s *splitter) finish(id int32, f *flight) {
 	s.end(r)
 }
 
-// directDone hands a direct piece's results on.
-func (s *splitter) directDone(p *piece) {
-	r, sub := p.direct, &p.sub
-	r.Answer(sub)
-	r.Remote = sub.Remote || sub.Space == hw.BusAddr
-	r.FaultAddr = 0
-	if sub.Status != hw.OK {
-		r.FaultAddr = p.failedAt()
-	}
-	s.window.leave(p.epoch)
-	p.direct = nil
-	s.freePiece(p)
-	s.end(r)
-}
-
 // end fires a finished request.
 func (s *splitter) end(r *hw.Request) {
 	s.live--
 	s.e.Fire(r.Done)
-	if s.live == 0 {
+	s.rest()
+}
+
+// rest follows the end of a request.
+func (s *splitter) rest() {
+	if s.live == 0 && s.halted {
 		s.idle()
 	}
 }

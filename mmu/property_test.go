@@ -20,7 +20,7 @@ func smallConfig(t *rapid.T) Config {
 	c.WalkCacheEntries = rapid.IntRange(0, 3).Draw(t, "walk cache")
 	c.ContextEntries = rapid.IntRange(1, 2).Draw(t, "contexts")
 	c.Walkers = rapid.IntRange(1, 3).Draw(t, "walkers")
-	c.HitCycles = rapid.IntRange(0, 2).Draw(t, "hit")
+	c.HitCycles = rapid.SampledFrom([]int{0, 1, 2, 150}).Draw(t, "hit")
 	return c
 }
 
@@ -206,6 +206,33 @@ func TestConcurrentReadsEqualFlatTranslation(t *testing.T) {
 			require.Equal(t, status[i], q.Status)
 			require.Equal(t, want[i], q.Data)
 		}
+	})
+}
+
+// TestAheadIsInTime holds a memory that takes requests ahead of time against one that
+// has them submitted when they arrive: each ends at the same time.
+func TestAheadIsInTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, seed, n := smallConfig(t), rapid.Uint64().Draw(t, "seed"), rapid.IntRange(1, 40).Draw(t, "requests")
+		run := func(awaits bool) (ends []sim.Time) {
+			r := newRigT(t, cfg)
+			random := sim.NewStream(seed, "test")
+			build(r, random)
+			r.m.awaits = awaits
+			ends = make([]sim.Time, n)
+			ended := r.Register("ended", func(i uint64) { ends[i] = r.Now() })
+			r.Go("requester", func(*sim.Proc) {
+				for i := range uint64(n) {
+					q := r.read(uint16(1+random.Intn(2)), uint64(random.Intn(1<<20)), 1+random.Intn(9000))
+					q.Op, q.Done = hw.Op(random.Intn(2)), sim.Call{H: ended, Arg: i}
+					r.p.Submit(q)
+					r.Sleep(sim.Time(random.Intn(int64(100 * sim.Nanosecond))))
+				}
+			})
+			require.NoError(t, r.Run())
+			return ends
+		}
+		require.Equal(t, run(true), run(false))
 	})
 }
 

@@ -37,26 +37,29 @@ type splitter struct {
 	flights []*flight
 	freeP   int32
 	freeF   int32
-	live    int // flights not finished
+	directs []direct
+	freeD   int32
+	live    int // flights and directs not finished
 	halted  bool
-	idle    func() // called when the last flight ends
+	idle    func() // called when the last ends while halted
 	window  window
 
 	m mapping // scratch: one translation
 
 	hits, misses, stallTime int64
 
-	issue, done, refused sim.Handler
+	issue, done, refused, directIssue, directDone sim.Handler
 }
 
 // lane is one way through a splitter: a port.
 type lane struct {
 	s          *splitter
 	down       hw.Target
+	ahead      hw.Ahead // down, if it takes requests ahead of time; else nil
 	l1         *TLB
 	device     uint32
-	head, tail int32 // writes not yet sent whole, oldest first
-	piped      int   // direct writes that the lookup delays
+	head, tail int32    // writes not yet sent whole, oldest first
+	until      sim.Time // when the lookup has delayed direct writes to the bus long enough
 	// strict keeps reads behind earlier writes too, as PCIe does: asked and
 	// done count writes that came and that were sent whole.
 	strict      bool
@@ -88,11 +91,9 @@ type flight struct {
 	downStalls sim.Time
 }
 
-// piece is one sub-request. A request that hits a single translation is a
-// piece without a flight: direct.
+// piece is one sub-request of a flight.
 type piece struct {
 	sub    hw.Request
-	direct *hw.Request
 	lane   *lane
 	flight int32
 	next   int32
@@ -104,16 +105,22 @@ type piece struct {
 }
 
 func newSplitter(e *sim.Engine, name string, tr translator, hit sim.Time) *splitter {
-	s := &splitter{e: e, tr: tr, hit: hit, freeP: none, freeF: none, idle: func() {}, window: newWindow(e)}
+	s := &splitter{e: e, tr: tr, hit: hit, freeP: none, freeF: none, freeD: none, idle: func() {}, window: newWindow(e)}
 	s.issue = e.Register(name+" lookup", s.onIssue)
 	s.done = e.Register(name+" piece", s.onDone)
 	s.refused = e.Register(name+" refusal", s.onRefused)
+	s.directIssue = e.Register(name+" hit", s.onDirectIssue)
+	s.directDone = e.Register(name+" answer", s.onDirectDone)
 	return s
 }
 
 func (s *splitter) newLane(down hw.Target) *lane {
-	return &lane{s: s, down: down, head: none, tail: none, reads: none}
+	ahead, _ := down.(hw.Ahead)
+	return &lane{s: s, down: down, ahead: ahead, head: none, tail: none, until: -1, reads: none}
 }
+
+// clear reports whether no direct write to the bus is on its way through the lookup.
+func (l *lane) clear() bool { return l.s.e.Now() > l.until }
 
 func (s *splitter) newFlight(l *lane, r *hw.Request) int32 {
 	if s.freeF == none {
@@ -169,12 +176,9 @@ func (s *splitter) freePiece(p *piece) {
 	s.freeP = p.id
 }
 
-// submit starts a request that needs translation.
+// submit starts a request that needs translation, and is not direct.
 func (l *lane) submit(r *hw.Request) {
 	s := l.s
-	if s.direct(l, r) {
-		return
-	}
 	id := s.newFlight(l, r)
 	f := s.flights[id]
 	if s.halted {
@@ -187,37 +191,10 @@ func (l *lane) submit(r *hw.Request) {
 	s.advance(id, f)
 }
 
-// direct serves a request that one cached translation covers, false if it is
-// not one.
-func (s *splitter) direct(l *lane, r *hw.Request) bool {
-	if s.halted || l.head != none && (r.Op == hw.Write || l.strict) {
-		return false
-	}
-	m := &s.m
-	if !s.tr.lookup(l, r, r.Addr, m) || uint64(r.Bytes-1) >= m.left {
-		return false
-	}
-	s.hits++
-	s.live++
-	p := s.takePiece(l, r, r.Addr)
-	p.direct = r
-	p.sub.Data = r.Data
-	s.place(p, m, r.Bytes)
-	if s.hit == 0 {
-		l.down.Submit(&p.sub)
-		return true
-	}
-	if r.Op == hw.Write {
-		l.piped++
-	}
-	s.e.After(s.hit, sim.Call{H: s.issue, Arg: uint64(p.id)})
-	return true
-}
-
 // pass sends a request that needs no translation, behind earlier writes if it
 // is a write to the bus itself.
 func (l *lane) pass(r *hw.Request) {
-	if r.Op != hw.Write || r.Space != hw.BusAddr || l.head == none && l.piped == 0 {
+	if r.Op != hw.Write || r.Space != hw.BusAddr || l.head == none && l.clear() {
 		l.down.Submit(r)
 		return
 	}
@@ -295,26 +272,22 @@ func (s *splitter) place(p *piece, m *mapping, n int64) {
 
 // pipe sends a translated piece after the lookup's latency.
 func (s *splitter) pipe(f *flight, p *piece) {
-	if p == nil {
-		return
-	}
-	if s.hit == 0 {
+	switch {
+	case p == nil:
+	case s.hit == 0:
 		s.ready(p)
-		return
+	case p.sub.Space == hw.Device && f.lane.ahead != nil && f.lane.ahead.SubmitIn(s.prepare(f, p), s.hit):
+		if f.ordered {
+			s.release(f.lane)
+		}
+	default:
+		f.piped++
+		s.e.After(s.hit, sim.Call{H: s.issue, Arg: uint64(p.id)})
 	}
-	f.piped++
-	s.e.After(s.hit, sim.Call{H: s.issue, Arg: uint64(p.id)})
 }
 
 func (s *splitter) onIssue(arg uint64) {
 	p := s.pieces[arg]
-	if p.direct != nil {
-		if p.sub.Op == hw.Write {
-			p.lane.piped--
-		}
-		p.lane.down.Submit(&p.sub)
-		return
-	}
 	s.flights[p.flight].piped--
 	s.ready(p)
 }

@@ -15,21 +15,29 @@ func (c *channel) newPiece(tag int64, y uint64, n, tick int64) int32 {
 	return i
 }
 
-// accept queues transactions [y, y+n) that arrive at a tick not before now.
+// accept queues transactions [y, y+n) that arrive at a tick for which the channel
+// is awake, behind those that arrive no later.
 func (c *channel) accept(kind int, tag int64, y uint64, n, tick int64) int32 {
-	c.wake(tick)
 	i := c.newPiece(tag, y, n, tick)
 	if kind == reads {
 		c.pieces[i].at = int32(len(c.reading))
 		c.reading = append(c.reading, i)
 	}
 	q := &c.queue[kind]
-	if q.tail == none {
-		q.head = i
-	} else {
+	switch {
+	case q.tail == none:
+		q.head, q.tail = i, i
+	case c.pieces[q.tail].tick <= tick:
 		c.pieces[q.tail].next = i
+		q.tail = i
+	default:
+		at := &q.head
+		for c.pieces[*at].tick <= tick {
+			at = &c.pieces[*at].next
+		}
+		c.pieces[i].next = *at
+		*at = i
 	}
-	q.tail = i
 	return i
 }
 

@@ -1,9 +1,11 @@
 package mem
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"reflect"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -31,6 +33,12 @@ func serveAll(cfg Config, work []offered, single bool) (*channel, map[int64]int6
 
 // serveBy is serveAll with stripes, where the map has them, or without.
 func serveBy(cfg Config, work []offered, single, stripes bool) (*channel, map[int64]int64, Stats) {
+	return serveAhead(cfg, work, make([]int64, len(work)), single, stripes)
+}
+
+// serveAhead is serveBy for a channel that learns of each piece some ticks before it
+// arrives.
+func serveAhead(cfg Config, work []offered, ahead []int64, single, stripes bool) (*channel, map[int64]int64, Stats) {
 	cfg = cfg.withDefaults()
 	dev, rules, amap := cfg.parts()
 	rec, stats := &recorder{map[int64]int64{}}, &Stats{}
@@ -42,10 +50,20 @@ func serveBy(cfg Config, work []offered, single, stripes bool) (*channel, map[in
 		}
 		return t
 	}
-	for i, w := range work {
-		for c.next < w.tick {
-			c.step(until(w.tick - 1))
+	order := make([]int, len(work))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(i, j int) int {
+		return cmp.Compare(work[i].tick-ahead[i], work[j].tick-ahead[j])
+	})
+	for _, i := range order {
+		w := work[i]
+		now := w.tick - ahead[i]
+		for c.next < now {
+			c.step(until(now - 1))
 		}
+		c.wake(now, w.tick)
 		c.accept(w.kind, int64(i), w.y, w.n, w.tick)
 	}
 	for steps := 0; !c.idle(); steps++ {
@@ -101,6 +119,25 @@ func TestBurstDecidesAsSingleSteps(t *testing.T) {
 		require.Equal(t, b.ranks, a.ranks)
 		require.Equal(t, b.groups, a.groups)
 		require.Equal(t, b.used, a.used)
+	})
+}
+
+// TestAheadOfTimeIsInTime has a channel learn of pieces before they arrive, some
+// earlier than of others that come first: the same ends, to the tick.
+func TestAheadOfTimeIsInTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg, work := drawConfig(t, Devices()), drawWork(t)
+		_, want, stats := serveAll(cfg, work, false)
+		ahead := make([]int64, len(work))
+		for i, w := range work {
+			ahead[i] = min(w.tick, rapid.SampledFrom([]int64{0, 0, 1, 3, 40}).Draw(t, "ahead"))
+			if i > 0 && w.tick == work[i-1].tick { // of equals the first submitted is first
+				ahead[i] = ahead[i-1]
+			}
+		}
+		_, ends, early := serveAhead(cfg, work, ahead, false, true)
+		require.Equal(t, want, ends)
+		require.Equal(t, stats, early)
 	})
 }
 

@@ -138,20 +138,27 @@ func (m *DRAM) tickAt(t sim.Time) int64 {
 	return (int64(t)*m.rules.tickDiv + m.dev.tCK - 1) / m.dev.tCK
 }
 
+var _ hw.Ahead = (*DRAM)(nil)
+
 // Submit implements hw.Target. A request outside the memory ends as
 // Unsupported.
-func (m *DRAM) Submit(r *hw.Request) {
-	id := m.hold(r)
+func (m *DRAM) Submit(r *hw.Request) { m.SubmitIn(r, 0) }
+
+// SubmitIn implements hw.Ahead: it takes any request. Of two that arrive in the same
+// tick the one that was submitted first is first.
+func (m *DRAM) SubmitIn(r *hw.Request, d sim.Time) bool {
+	at := m.e.Now() + d
+	id := m.hold(r, at)
 	if r.Bytes <= 0 || r.Addr >= uint64(m.cfg.Size) || uint64(r.Bytes) > uint64(m.cfg.Size)-r.Addr {
 		m.flights[id].bad = true
-		m.e.After(sim.Time(m.dev.tCK), sim.Call{H: m.finish, Arg: uint64(id)})
-		return
+		m.e.At(at+sim.Time(m.dev.tCK), sim.Call{H: m.finish, Arg: uint64(id)})
+		return true
 	}
 	kind := reads
 	if r.Op == hw.Write {
 		kind = writes
 	}
-	tick := m.tickAt(m.e.Now())
+	now, tick := m.tickAt(m.e.Now()), m.tickAt(at)
 	x0, x1 := r.Addr>>m.txShift, (r.Addr+uint64(r.Bytes)-1)>>m.txShift
 	left := int64(x1-x0) + 1
 	for x := x0; left > 0; x = m.amap.nextBlock(x) {
@@ -162,13 +169,15 @@ func (m *DRAM) Submit(r *hw.Request) {
 		}
 		left -= int64(to - from)
 		m.flights[id].parts++
+		m.chans[c].wake(now, tick)
 		m.chans[c].accept(kind, int64(id), from, int64(to-from), tick)
-		m.arm(c, tick)
+		m.arm(c, now)
 	}
+	return true
 }
 
-// hold keeps a request by number until it is done.
-func (m *DRAM) hold(r *hw.Request) int32 {
+// hold keeps a request that arrives at an instant by number until it is done.
+func (m *DRAM) hold(r *hw.Request, at sim.Time) int32 {
 	m.open++
 	id := int32(len(m.flights))
 	if n := len(m.free); n > 0 {
@@ -178,7 +187,7 @@ func (m *DRAM) hold(r *hw.Request) int32 {
 		m.flights = append(m.flights, flight{})
 	}
 	f := &m.flights[id]
-	f.r, f.start, f.parts, f.bad, f.end = r, m.e.Now(), 0, false, 0
+	f.r, f.start, f.parts, f.bad, f.end = r, at, 0, false, 0
 	return id
 }
 

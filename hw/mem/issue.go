@@ -68,10 +68,10 @@ func (c *channel) advance(t int64) {
 	}
 }
 
-// wake prepares a channel for an arrival at tick t.
-func (c *channel) wake(t int64) {
+// wake prepares a channel for an arrival at tick t, now or later.
+func (c *channel) wake(now, t int64) {
 	if c.next == never {
-		c.wakeForRefresh(t)
+		c.wakeForRefresh(now)
 	}
 	c.next = min(c.next, t)
 }

@@ -73,7 +73,7 @@ func New(e *sim.Engine, cfg Config, host hw.Host, pool *kern.Pool) *Device {
 	d.function = pcie.NewFunction(e, "function", id,
 		pcie.FunctionParts{Host: host, Faults: d.faults, Reset: d.functionReset})
 	d.trusted.init(e)
-	route := hw.TargetFunc(d.route)
+	route := path{d}
 	d.mmu = mmu.NewUnit(e, cfg.MMU, mmu.Parts{Clock: sim.NewClock(cfg.Core.Clock), Tables: route, Source: hw.Source(src.mmu), Faults: d.faults})
 	ports := make([]hw.Target, cfg.Core.Count)
 	for i := range ports {
@@ -89,19 +89,6 @@ func New(e *sim.Engine, cfg Config, host hw.Host, pool *kern.Pool) *Device {
 	d.hot.init(d)
 	d.chaos(cfg.Chaos.Seed)
 	return d
-}
-
-// route sends a translated request to device memory or to the bus.
-func (d *Device) route(r *hw.Request) {
-	switch {
-	case r.Space != hw.Device:
-		d.function.Submit(r)
-	case d.ecc.struck(r):
-	case d.late != nil && !r.Atomic:
-		d.late.Submit(r)
-	default:
-		d.dram.Submit(r)
-	}
 }
 
 // port returns a requester's way through the device MMU.

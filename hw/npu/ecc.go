@@ -30,6 +30,12 @@ func (x *ecc) init(d *Device) {
 		sim.Counter{Name: "uncorrectable", Help: "errors of device memory that were not", Value: &x.uncorrectable})
 }
 
+// due reports whether an error is armed for some access.
+func (x *ecc) due() bool {
+	f := x.d.faults
+	return f.Live(fault.ECCCorrected) || f.Live(fault.ECCUncorrectable) || f.Live(fault.Parity)
+}
+
 // struck gives an access to device memory its chances, and reports whether an
 // error has ended it.
 func (x *ecc) struck(r *hw.Request) bool {

@@ -39,6 +39,7 @@ type transfer struct {
 // segment is a part of a transfer within a page.
 type segment struct {
 	req      hw.Request
+	addr     uint64 // req's, whatever the root complex makes of it meanwhile
 	transfer uint32
 	next     uint32
 	epoch    uint32
@@ -215,7 +216,7 @@ func (l *Link) prefix(t *transfer) int64 {
 // newSegment cuts [addr, addr+n) off a transfer.
 func (l *Link) newSegment(i uint32, t *transfer, addr uint64, n, tlps int64) (uint32, *segment) {
 	si, s := l.segments.take()
-	s.transfer, s.next, s.epoch, s.index = i, none, l.epoch, t.sent
+	s.addr, s.transfer, s.next, s.epoch, s.index = addr, i, none, l.epoch, t.sent
 	s.asked, s.tlps, s.ended, s.dropped = l.e.Now(), tlps, false, false
 	if r := t.r; r != nil {
 		q := &s.req // field by field, like newTransfer

@@ -53,7 +53,7 @@ func (l *Link) onWatch(uint64) {
 		}
 		l.stats.TimeOuts++
 		s.ended = true
-		s.req.Status, s.req.FaultAddr = hw.TimedOut, s.req.Addr
+		s.req.Status, s.req.FaultAddr = hw.TimedOut, s.addr
 		if s.dropped {
 			l.segments.give(i)
 		}
