@@ -6,7 +6,7 @@ type dirCache[V any] struct {
 	keys   []uint64 // key + 1; 0 is free
 	used   []uint64
 	values []V
-	clock  uint64
+	clock  uint64 // counts what may change where a key leads, or which goes next
 	last   int
 }
 
@@ -56,6 +56,7 @@ func (c *dirCache[V]) insert(key uint64, v V) {
 
 // drop removes the entries with key & mask == want.
 func (c *dirCache[V]) drop(want, mask uint64) {
+	c.clock++
 	for i, k := range c.keys {
 		if k != 0 && (k-1)&mask == want {
 			c.keys[i] = 0

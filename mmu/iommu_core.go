@@ -29,6 +29,7 @@ type iommuCore struct {
 	gtables *TLB // second-stage ones
 	ddt     *dirCache[knownDevice]
 	pdt     *dirCache[knownProcess]
+	recent  recent
 
 	ignored uint32 // device id bits not checked under a one-level directory
 	stale   staleLog
@@ -122,25 +123,19 @@ func (c *iommuCore) mode() uint64 { return c.ddtp & ddtpMode }
 // lookup answers an untranslated transaction from the caches alone. identity
 // means that the address is not translated.
 func (c *iommuCore) lookup(t *Transaction) (e *Entry, identity bool) {
-	switch mode := c.mode(); {
-	case mode == DDTOff || c.tooWide(t.DID):
-		return nil, false
-	case mode == DDTBare:
+	if c.mode() == DDTBare {
 		return nil, true
 	}
-	d := c.ddt.lookup(uint64(t.DID))
-	if d == nil || t.refused(&d.deviceContext) {
+	k := &c.recent
+	if !k.is(t) || k.ddt != c.ddt.clock || k.pdt != c.pdt.clock {
+		s := c.spaceOf(t)
+		*k = recent{t.DID, t.PID, t.PV, t.Priv, c.ddt.clock, c.pdt.clock, s}
+	}
+	s := k.space
+	switch {
+	case s == nil:
 		return nil, false
-	}
-	s := &d.space
-	if pid, needs := t.needsProcess(&d.deviceContext); needs {
-		p := c.pdt.lookup(pdtKey(t.DID, pid))
-		if p == nil || t.Priv && p.ta&PCENS == 0 {
-			return nil, false
-		}
-		s = &p.space
-	}
-	if s.tag == 0 {
+	case s.tag == 0:
 		return nil, true
 	}
 	e = c.iotlb.Lookup(s.tag, t.IOVA)
@@ -148,6 +143,40 @@ func (c *iommuCore) lookup(t *Transaction) (e *Entry, identity bool) {
 		return nil, false
 	}
 	return e, false
+}
+
+// recent is where the caches of the directories have led the latest transaction: that
+// is where they lead its like, until they are asked for another or change.
+type recent struct {
+	did, pid uint32
+	pv, priv bool
+	ddt, pdt uint64 // clocks of the caches
+	space    *space // nil: nowhere
+}
+
+func (k *recent) is(t *Transaction) bool {
+	return k.did == t.DID && k.pid == t.PID && k.pv == t.PV && k.priv == t.Priv
+}
+
+// spaceOf returns the address space of an untranslated transaction as the caches of
+// the directories have it, nil if they do not or it is refused.
+func (c *iommuCore) spaceOf(t *Transaction) *space {
+	if c.mode() == DDTOff || c.tooWide(t.DID) {
+		return nil
+	}
+	d := c.ddt.lookup(uint64(t.DID))
+	if d == nil || t.refused(&d.deviceContext) {
+		return nil
+	}
+	pid, needs := t.needsProcess(&d.deviceContext)
+	if !needs {
+		return &d.space
+	}
+	p := c.pdt.lookup(pdtKey(t.DID, pid))
+	if p == nil || t.Priv && p.ta&PCENS == 0 {
+		return nil
+	}
+	return &p.space
 }
 
 // report queues a fault record unless the context hides it.

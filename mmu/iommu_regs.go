@@ -225,7 +225,7 @@ func (c *iommuCore) writeDDTP(v, mask uint64) {
 	if v&ddtpMode > DDT3Level {
 		return
 	}
-	c.ddtp = v & (ddtpMode | c.ppnField())
+	c.ddtp, c.recent = v&(ddtpMode|c.ppnField()), recent{}
 	c.forgetWalks()
 }
 
