@@ -319,17 +319,19 @@ func TestSilentHostTimesOut(t *testing.T) {
 	c.Tags, c.NonPostedCredits = 4, 8
 	b := newBench(c, 1<<20)
 	b.host.delay = func(r *hw.Request) sim.Time {
-		if r.Addr < 8192 {
+		if r.Addr < 3<<12 {
+			r.Addr += 1 << 18 // as an IOMMU puts its translation there
 			return 3 * c.CompletionTimeout
 		}
 		return 0
 	}
-	slow := b.request(1, hw.Read, 0, 0, 8192, pattern(8192))
+	slow := b.request(1, hw.Read, 0, 4096, 8192, pattern(8192))
 	fast := b.request(2, hw.Read, 1, 1<<16, 64, nil)
 	b.link.Submit(slow)
 	b.link.Submit(fast)
 	b.run(t)
 	assert.Equal(t, hw.TimedOut, slow.Status)
+	assert.EqualValues(t, 4096, slow.FaultAddr)
 	assert.InDelta(t, float64(c.CompletionTimeout), float64(b.ends[1]), 1e6)
 	assert.Equal(t, hw.OK, fast.Status)
 	assert.Equal(t, pattern(8192), slow.Data, "a late answer leaves the requester's buffer alone")
