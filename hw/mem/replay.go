@@ -89,7 +89,7 @@ func newReplay(cfg Config, p Pattern, mode Mode, n int64) *replay {
 // finished implements owner: a read's data.
 func (r *replay) finished(c *channel, p int32, end int64) {
 	i := c.pieces[p].tag
-	if r.src.writes(i) {
+	if r.src.writes.has(i) {
 		return
 	}
 	r.lat.add(end - r.start[i])
@@ -100,11 +100,7 @@ func (r *replay) finished(c *channel, p int32, end int64) {
 }
 
 // offer gives transaction i to a channel for tick t, unless its buffer is full.
-func (r *replay) offer(c *channel, i int64, at coord, t int64) bool {
-	kind := reads
-	if r.src.writes(i) {
-		kind = writes
-	}
+func (r *replay) offer(c *channel, kind int, i int64, at coord, t int64) bool {
 	c.bring(t - 1)
 	if c.used[kind] >= c.limit[kind] {
 		return false
@@ -141,7 +137,10 @@ func (r *replay) run(stop func() bool) bool {
 			return false
 		}
 		channel, at := r.src.next(i)
-		c := r.chans[channel]
+		c, kind := r.chans[channel], reads
+		if r.src.writes.has(i) {
+			kind = writes
+		}
 		dueIn, due := r.due(i)
 		for {
 			if due > t {
@@ -150,7 +149,7 @@ func (r *replay) run(stop func() bool) bool {
 			if taken == perTick {
 				t, taken = t+1, 0
 			}
-			if !r.src.writes(i) {
+			if kind == reads {
 				if at := r.mayOffer(t); at > t {
 					t, taken = at, 0
 				}
@@ -159,12 +158,12 @@ func (r *replay) run(stop func() bool) bool {
 			if r.mode.rate > 0 {
 				r.start[i] = dueIn
 			}
-			if r.offer(c, i, at, t) {
+			if r.offer(c, kind, i, at, t) {
 				break
 			}
-			t, taken = c.waitForRoom(r.src.writes(i)), 0
+			t, taken = c.waitForRoom(kind), 0
 		}
-		if !r.src.writes(i) {
+		if kind == reads {
 			r.reads++
 		}
 		taken++
@@ -179,11 +178,7 @@ func (r *replay) run(stop func() bool) bool {
 }
 
 // waitForRoom advances until a buffer has room and returns the tick after.
-func (c *channel) waitForRoom(write bool) int64 {
-	kind := reads
-	if write {
-		kind = writes
-	}
+func (c *channel) waitForRoom(kind int) int64 {
 	t := c.next
 	for c.used[kind] >= c.limit[kind] {
 		t = c.next

@@ -12,39 +12,69 @@ import (
 // seq, rand, stride<S>, triad and conflict<K>, with _rd, _wr or _rw21 (every
 // third a write) behind.
 type Pattern struct {
-	name  string
-	shape string
-	arg   uint64
-	mix   string // "rd", "wr" or "rw21"
+	name   string
+	shape  shape
+	arg    uint64
+	writes share
 }
+
+// shape is a pattern's sequence of addresses.
+type shape uint8
+
+const (
+	sequential shape = iota
+	random
+	triad
+	strided
+	conflict
+)
+
+var shapes = map[string]shape{"seq": sequential, "rand": random, "triad": triad, "stride": strided, "conflict": conflict}
+
+// numbered reports whether a shape takes a count.
+func (s shape) numbered() bool { return s >= strided }
+
+// share is which of a pattern's transactions write.
+type share uint8
+
+const (
+	noWrites share = iota
+	allWrites
+	everyThird
+)
+
+var shares = map[string]share{"rd": noWrites, "wr": allWrites, "rw21": everyThird}
+
+// has reports whether transaction i is a write.
+func (s share) has(i int64) bool { return s == allWrites || s == everyThird && i%3 == 2 }
 
 // ParsePattern reads a pattern's name. A triad is rw21 of itself, stride and
 // conflict are rd unless they say otherwise.
 func ParsePattern(name string) (Pattern, error) {
 	p := Pattern{name: name}
 	base, mix, found := strings.Cut(name, "_")
-	p.shape = strings.TrimRight(base, "0123456789")
-	if digits := base[len(p.shape):]; digits != "" {
+	word := strings.TrimRight(base, "0123456789")
+	if digits := base[len(word):]; digits != "" {
 		v, err := strconv.ParseUint(digits, 10, 32)
 		if err != nil || v == 0 {
 			return p, fmt.Errorf("%q is not a pattern: %s is no count from 1 to %d", name, digits, uint32(math.MaxUint32))
 		}
 		p.arg = v
 	}
-	numbered := p.shape == "stride" || p.shape == "conflict"
+	var known bool
+	p.shape, known = shapes[word]
 	switch {
-	case !numbered && p.shape != "seq" && p.shape != "rand" && p.shape != "triad":
+	case !known:
 		return p, fmt.Errorf("%q is not a pattern; there are seq, rand, triad, stride<S> and conflict<K> with _rd, _wr or _rw21", name)
-	case numbered != (p.arg > 0):
+	case p.shape.numbered() != (p.arg > 0):
 		return p, fmt.Errorf("%q is not a pattern: stride and conflict take a count, the others none", name)
 	case found:
-		p.mix = mix
-	case p.shape == "triad":
-		p.mix = "rw21"
-	case numbered:
-		p.mix = "rd"
+	case p.shape == triad:
+		mix = "rw21"
+	case p.shape.numbered():
+		mix = "rd"
 	}
-	if p.mix != "rd" && p.mix != "wr" && p.mix != "rw21" {
+	if p.writes, known = shares[mix]; !known {
 		return p, fmt.Errorf("%q is not a pattern: it ends in _rd, _wr or _rw21", name)
 	}
 	return p, nil
@@ -54,7 +84,7 @@ func ParsePattern(name string) (Pattern, error) {
 // the banks of a conflict, or rows would stay open.
 func (p Pattern) On(device string) error {
 	d := deviceNamed(device)
-	if d == nil || p.shape != "conflict" {
+	if d == nil || p.shape != conflict {
 		return nil
 	}
 	if banks := uint64(1) << (d.rank[0] + d.rank[1] + d.bits[0] + d.bits[1]); p.arg > banks {
@@ -64,11 +94,6 @@ func (p Pattern) On(device string) error {
 }
 
 func (p Pattern) String() string { return p.name }
-
-// writes reports whether request i is a write.
-func (p Pattern) writes(i int64) bool {
-	return p.mix == "wr" || p.mix == "rw21" && i%3 == 2
-}
 
 // source yields a pattern's transactions in order.
 type source struct {
@@ -90,16 +115,16 @@ func (s *source) next(i int64) (channel int, at coord) {
 	u := uint64(i)
 	var x uint64
 	switch s.shape {
-	case "seq":
+	case sequential:
 		x = u
-	case "rand":
+	case random:
 		s.state += 0x9e3779b97f4a7c15
 		x = mix(s.state)
-	case "stride":
+	case strided:
 		x = u*s.arg + u*s.arg>>s.total
-	case "triad":
+	case triad:
 		x = u/3 + u%3<<(s.total-2)
-	case "conflict":
+	case conflict:
 		return 0, s.conflict(u)
 	}
 	channel, y := s.amap.split(x & (1<<s.total - 1))

@@ -38,7 +38,7 @@ func TestWritesOfAPattern(t *testing.T) {
 		p, err := ParsePattern(name)
 		require.NoError(t, err)
 		for i, w := range want {
-			assert.Equal(t, w, p.writes(int64(i)), name)
+			assert.Equal(t, w, p.writes.has(int64(i)), name)
 		}
 	}
 }
