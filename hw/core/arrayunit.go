@@ -12,17 +12,38 @@ type arrayUnit struct {
 	c         *core
 	queue     ring[arrayOp]
 	closed    bool     // until the present product's last fold
-	streamEnd int64    // edge at which the present product's last row has entered
-	lastEnd   int64    // edge of its last result
-	busyTo    sim.Time // the last product's end
-	accept    sim.Handler
-	done      sim.Handler
+	openAt    ticks    // when that begins,
+	streamEnd ticks    // when its last row has entered,
+	lastEnd   ticks    // and when its last result is out, in the unit's own time
+	busyTo    sim.Time // the last product's end,
+	lag       ticks    // and how far the own time was behind then
+	accept    *sim.Timer
+	done      *sim.Timer // of the oldest product under way
 }
 
 func (a *arrayUnit) init(c *core, name string) {
 	*a = arrayUnit{c: c}
-	a.accept = c.e.Register(name+" accept", a.open)
-	a.done = c.e.Register(name+" done", a.finish)
+	a.accept = c.e.NewTimer(name+" accept", a.open)
+	a.done = c.e.NewTimer(name+" done", a.finish)
+}
+
+// clear forgets what is under way.
+func (a *arrayUnit) clear() {
+	a.queue.clear()
+	a.closed, a.openAt, a.streamEnd, a.lastEnd, a.lag = false, 0, 0, 0, 0
+	a.accept.Stop()
+	a.done.Stop()
+}
+
+// arm sets the timers by the pace of the unit.
+func (a *arrayUnit) arm() {
+	c, q := a.c, &a.queue
+	if a.closed && q.at(q.next-1).spec.M != 0 {
+		a.accept.Set(c.edgeOf(&c.spad.array, a.openAt), 0)
+	}
+	if q.head != q.next {
+		a.done.Set(c.edgeOf(&c.spad.array, q.at(q.head).end), 0)
+	}
 }
 
 // start begins the next product if it may.
@@ -38,9 +59,10 @@ func (a *arrayUnit) start() bool {
 	q.next++
 	o.start, o.bill = c.e.Now(), c.bill
 	c.working++
+	a.closed = true
 	if o.spec.M == 0 { // a no-operation
-		c.e.At(max(c.e.Now(), c.clock.Edge(a.lastEnd)), sim.Call{H: a.done, Arg: c.epoch})
-		a.closed = true
+		o.end = a.lastEnd
+		a.arm()
 		return true
 	}
 	a.schedule(o)
@@ -49,32 +71,33 @@ func (a *arrayUnit) start() bool {
 }
 
 // schedule computes when o's weights are in, its rows have entered and its sums
-// are out, and puts the two events in the calendar.
+// are out, in the unit's own time, and sets the timers.
 func (a *arrayUnit) schedule(o *arrayOp) {
 	c := a.c
-	now := c.e.Now()
-	edge := c.clock.EdgeAtOrAfter(now)
-	cost := c.cfg.Array.Cost(&o.spec)
-	stream := c.spad.limit(abi.UnitArray, cost.Stream, c.cfg.Array.traffic(&o.spec))
-	begin := edge + cost.Preload
+	edge := c.clock.EdgeAtOrAfter(c.e.Now())
+	cost, traffic := c.cfg.Array.Cost(&o.spec), c.cfg.Array.traffic(&o.spec)
+	stream := c.spad.alone(cost.Stream, traffic)
+	now := c.spad.array.at(edge)
+	o.lag = c.spad.array.lag(edge) - cycles(stream-cost.Stream)
+	begin, before := now+cycles(cost.Preload), max(now, a.streamEnd)
 	if a.streamEnd > 0 {
-		begin = max(begin, a.streamEnd+int64(c.cfg.Array.TurnCycles))
+		begin = max(begin, a.streamEnd+cycles(int64(c.cfg.Array.TurnCycles)))
 	}
-	a.streamEnd = begin + stream
-	a.lastEnd = max(a.streamEnd+cost.Drain, a.lastEnd)
-	o.extra = c.clock.Duration(stream - cost.Stream)
-	open := a.lastEnd
+	a.streamEnd = begin + cycles(stream)
+	a.lastEnd = max(a.streamEnd+cycles(cost.Drain), a.lastEnd)
+	o.end = a.lastEnd
 	if c.cfg.Array.Overlap == DoubleBuffered {
-		open = max(edge, a.streamEnd-cost.Last)
+		a.openAt = max(now, a.streamEnd-cycles(cost.Last))
+	} else {
+		a.openAt = a.lastEnd
 	}
-	a.closed = true
-	c.e.At(max(now, c.clock.Edge(open)), sim.Call{H: a.accept, Arg: c.epoch})
-	c.e.At(c.clock.Edge(a.lastEnd), sim.Call{H: a.done, Arg: c.epoch})
+	c.want(abi.UnitArray, demandOf(traffic, int64(a.streamEnd-before)/cycleTicks))
+	a.arm()
 }
 
-// path is the critical path through o up to now.
-func (o *arrayOp) path(now sim.Time) hw.Bill {
-	return limitedPath(o.bill, o.start, now, o.extra, hw.Array)
+// path is the critical path through o up to now, the array's last product.
+func (a *arrayUnit) path(o *arrayOp, now sim.Time) hw.Bill {
+	return limitedPath(o.bill, o.start, now, a.c.behind(&a.c.spad.array, o.lag), hw.Array)
 }
 
 // limitedPath adds the time since start to a path: extra of it to the
@@ -88,42 +111,39 @@ func limitedPath(b hw.Bill, start, now, extra sim.Time, unit hw.Resource) hw.Bil
 }
 
 // open lets the next product in.
-func (a *arrayUnit) open(epoch uint64) {
+func (a *arrayUnit) open(uint64) {
 	c := a.c
-	if epoch != c.epoch {
-		return
-	}
 	a.closed = false
 	if c.stopped() || !a.queue.waiting() {
 		return
 	}
-	c.bill = a.queue.at(a.queue.next - 1).path(c.e.Now())
+	c.bill = a.path(a.queue.at(a.queue.next-1), c.e.Now())
 	if a.start() {
 		c.advance()
 	}
 }
 
 // finish is the end of the oldest product under way.
-func (a *arrayUnit) finish(epoch uint64) {
+func (a *arrayUnit) finish(uint64) {
 	c, q := a.c, &a.queue
-	if epoch != c.epoch {
-		return
-	}
 	now, o := c.e.Now(), q.at(q.head)
 	c.working--
 	c.total.ArrayBusy += int64(now - max(o.start, a.busyTo))
-	c.total.ScratchStall += int64(o.extra)
+	c.total.ScratchStall += int64(c.behind(&c.spad.array, max(o.lag, a.lag)))
+	a.lag = c.spad.array.lag(c.clock.EdgeAtOrAfter(now))
 	c.total.MACs += o.spec.MACs()
 	a.busyTo = now
 	c.exec.joinArray(q.head)
+	c.bill = a.path(o, now)
 	q.head++
-	if q.head == q.next {
-		c.spad.release(abi.UnitArray)
-	}
 	if o.spec.M == 0 {
 		a.closed = false
 	}
-	c.bill = o.path(now)
+	if q.head == q.next {
+		c.want(abi.UnitArray, 0)
+	} else {
+		a.arm()
+	}
 	c.complete(abi.UnitArray, &o.token, c.labels[abi.UnitArray], uint64(o.spec.MACs()))
 	c.advance()
 }

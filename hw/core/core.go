@@ -41,7 +41,6 @@ type core struct {
 	sems      [abi.Semaphores]uint32
 	inflight  int     // requests in flight, and the wiping of the scratchpad
 	working   int     // operations in the array and the vector unit
-	epoch     uint64  // of their events: one of an earlier epoch was cut short
 	bill      hw.Bill // critical path to the present event
 	indices   []byte  // two buffers of a gather's row numbers
 
@@ -86,6 +85,7 @@ func (c *core) enter(i, n int64) {
 	c.mark, c.since, c.bill = c.total, c.e.Now(), r.lead
 	c.sems, c.completed, c.finished = [abi.Semaphores]uint32{}, [numUnits]uint64{}, false
 	c.gen = c.expander(i, n)
+	c.spad.start(c.clock.EdgeAtOrAfter(c.since))
 	wait := c.cfg.Core.LaunchTime
 	if n > 1 {
 		wait += c.cfg.Core.ShareTime
@@ -159,6 +159,26 @@ func (c *core) take(t *token) bool {
 	return true
 }
 
+// want takes a unit's demand for the scratchpad from now on, bytes a cycle in
+// 1/demandUnit. The array and the vector unit go by what that leaves them.
+func (c *core) want(unit int, demand int64) {
+	if demand != c.spad.demand[unit] && c.spad.want(unit, demand, c.clock.EdgeAtOrAfter(c.e.Now())) {
+		c.array.arm()
+		c.vector.arm()
+	}
+}
+
+// edgeOf returns the instant at which a unit's own time is t, at the earliest now.
+func (c *core) edgeOf(p *pace, t ticks) sim.Time {
+	return max(c.e.Now(), c.clock.Edge(p.edge(t)))
+}
+
+// behind returns by how much a unit's own time has fallen back since its lag was a
+// given one.
+func (c *core) behind(p *pace, since ticks) sim.Time {
+	return c.clock.Duration(ceilDiv(int64(p.lag(c.clock.EdgeAtOrAfter(c.e.Now()))-since), cycleTicks))
+}
+
 // complete counts an operation of a unit, raises its semaphores and traces it.
 func (c *core) complete(unit int, t *token, label sim.Label, arg uint64) {
 	c.completed[unit]++
@@ -213,16 +233,14 @@ func (c *core) leave() {
 
 // clearUnits forgets what was queued.
 func (c *core) clearUnits() {
-	c.epoch++
 	c.working = 0
 	c.load.queue.clear()
 	c.store.queue.clear()
-	c.array.queue.clear()
-	c.vector.queue.clear()
+	c.array.clear()
+	c.vector.clear()
 	c.load.cur, c.store.cur = nil, nil
 	c.load.portFree, c.store.portFree = 0, 0
-	c.array.closed, c.array.streamEnd, c.array.lastEnd = false, 0, 0
-	c.spad.demand = [numUnits]int64{}
+	c.load.wants, c.store.wants = 0, 0
 	c.exec.drain(c)
 }
 

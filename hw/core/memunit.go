@@ -26,6 +26,9 @@ type memUnit struct {
 	sizeTime  sim.Time // its time through the port
 	done      sim.Handler
 	landed    sim.Handler
+	since     sim.Time // bytes moved since then,
+	moved     int64
+	wants     int64  // and what that says the unit wants of the scratchpad
 	staging   []byte // RequestBytes for each request, when values count
 }
 
@@ -93,7 +96,10 @@ func (m *memUnit) begin(base *hw.Bill) bool {
 		m.c.exec.zero(m.c, o.wipeAt, o.wipe)
 	}
 	m.cur = o
-	m.c.spad.demand[m.unit] = int64(m.c.cfg.Core.PortBytes)
+	if m.queue.next == m.queue.head+1 { // the first after a rest
+		m.since, m.moved = o.start, 0
+		m.c.want(m.unit, m.wants)
+	}
 	return true
 }
 
@@ -174,6 +180,7 @@ func (m *memUnit) take(r *hw.Request, f *flight) {
 // account adds a request to its operation's times and the core's counts.
 func (m *memUnit) account(f *flight, r *hw.Request, now, end sim.Time) {
 	o, stalled := f.op, min(r.Stalled, now-f.at)
+	m.moved += r.Bytes
 	o.waited += end - f.at
 	o.stalled += stalled
 	o.ported += end - now
@@ -232,8 +239,22 @@ func (m *memUnit) retire() bool {
 			c.total.Tiles++
 		}
 	}
+	if some {
+		m.measure()
+	}
 	if q.head == q.next {
-		c.spad.release(m.unit)
+		c.want(m.unit, 0)
 	}
 	return some
+}
+
+// measure has the unit want of the scratchpad what it has moved of late, which memory
+// bounds more often than the port.
+func (m *memUnit) measure() {
+	c, now := m.c, m.c.e.Now()
+	if now > m.since && m.moved > 0 {
+		m.wants = min(demandOf(m.moved, c.clock.Cycles(now-m.since)), int64(c.cfg.Core.PortBytes)*demandUnit)
+		m.since, m.moved = now, 0
+		c.want(m.unit, m.wants)
+	}
 }

@@ -157,7 +157,8 @@ type arrayOp struct {
 	a, b, c int64 // scratchpad offsets
 	geom    patch // of a convolution's input; zero for plain products
 	transB  bool
-	extra   sim.Time // of its length: waiting for the scratchpad
+	end     ticks // of the unit's own time: its last result
+	lag     ticks // the unit's at its start
 }
 
 // patch is the part of an image under a tile of outputs, with its padding.
@@ -186,7 +187,8 @@ type vectorOp struct {
 	param      float32
 	taps       int64 // pools: pixels of the window
 	geom       patch
-	extra      sim.Time // of its length: waiting for the scratchpad
+	end        ticks // of the unit's own time
+	lag        ticks // the unit's at its start
 }
 
 // opEpilogue is the vector operation that turns accumulators into outputs.

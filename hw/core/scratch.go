@@ -1,43 +1,58 @@
 package core
 
+import "github.com/presi-sim/presi/hw/abi"
+
 // scratchpad is a core's banked memory: bandwidth, and bytes when values count.
 //
 // Consecutive words of BankBytes lie in consecutive banks, and each bank serves
 // one word a cycle. Units access it in bursts over all banks, so together they
-// share Banks × BankBytes bytes a cycle: an operation that starts gets what the
-// operations under way leave, but never less than a quarter (there are four
-// units and the arbiter is fair), and keeps it to its end. Strided access to
-// single words (a transpose) meets fewer banks: see conflict.
+// share Banks × BankBytes bytes a cycle, whatever each of them has under way.
+// Where that is less than all want, the port goes first, up to half, as memory
+// bounds it; what is left goes to the array and the vector unit, to each what it
+// wants or half, and more when the other wants less. Strided access to single
+// words (a transpose) meets fewer banks: see conflict.
 type scratchpad struct {
 	cfg    *ScratchpadConfig
-	demand [numUnits]int64 // bytes a cycle that operations under way take
-	bytes  []byte          // nil: timing alone
-	asid   uint16          // whose bytes are in it
-	used   bool            // since power-on
+	demand [numUnits]int64 // what units want: bytes a cycle in 1/demandUnit
+	array  pace
+	vector pace
+	bytes  []byte // nil: timing alone
+	asid   uint16 // whose bytes are in it
+	used   bool   // since power-on
 }
 
-// share returns the bytes a cycle that an operation of a unit starting now gets.
-func (s *scratchpad) share(unit int) int64 {
-	width := s.cfg.bandwidth()
-	left := width
-	for u, d := range s.demand {
-		if u != unit {
-			left -= d
-		}
+const demandUnit = 256
+
+// demandOf returns what moving so many bytes in so many cycles takes.
+func demandOf(bytes, cycles int64) int64 { return ceilDiv(bytes*demandUnit, max(cycles, 1)) }
+
+// alone returns the cycles that an operation takes which has all banks: its own, or
+// those that its bytes take.
+func (s *scratchpad) alone(cycles, bytes int64) int64 {
+	return max(cycles, ceilDiv(bytes, s.cfg.bandwidth()))
+}
+
+// start has nobody want anything from an edge on.
+func (s *scratchpad) start(edge int64) {
+	s.demand = [numUnits]int64{}
+	s.array, s.vector = startAt(edge), startAt(edge)
+}
+
+// want takes a unit's demand from an edge on, and reports whether the pace of the
+// array or the vector unit has changed.
+func (s *scratchpad) want(unit int, demand, edge int64) bool {
+	s.demand[unit] = demand
+	width := s.cfg.bandwidth() * demandUnit
+	left := max(width-s.demand[abi.UnitLoad]-s.demand[abi.UnitStore], width/2)
+	array, vector := s.demand[abi.UnitArray], s.demand[abi.UnitVector]
+	toArray, toVector := array, vector
+	if array+vector > left {
+		toArray = min(array, max(left/2, left-vector))
+		toVector = min(vector, left-toArray)
 	}
-	return max(left, width/numUnits, 1)
+	changed := s.array.change(toArray, array, edge)
+	return s.vector.change(toVector, vector, edge) || changed
 }
-
-// limit returns the cycles that an operation of a unit takes: its own, or more
-// when its bytes do not fit its share. It notes the demand until release.
-func (s *scratchpad) limit(unit int, cycles, bytes int64) int64 {
-	cycles = max(cycles, ceilDiv(bytes, s.share(unit)))
-	s.demand[unit] = ceilDiv(bytes, max(cycles, 1))
-	return cycles
-}
-
-// release ends a unit's demand.
-func (s *scratchpad) release(unit int) { s.demand[unit] = 0 }
 
 // conflict returns into how many turns an access to all banks falls apart when
 // its words lie stride bytes apart: banks over the distinct banks it meets.

@@ -316,10 +316,25 @@ func TestScratchpadModel(t *testing.T) {
 		assert.Equal(t, turns, cfg.conflict(stride), "stride %d", stride)
 	}
 	s := scratchpad{cfg: &cfg}
-	assert.EqualValues(t, 100, s.limit(abi.UnitArray, 100, 128*100), "the array alone has all banks")
-	assert.EqualValues(t, 400, s.limit(abi.UnitVector, 100, 128*100), "the vector unit gets a quarter beside it")
-	s.release(abi.UnitArray)
-	assert.EqualValues(t, 128, s.limit(abi.UnitArray, 100, 96*128), "three quarters are left")
+	s.start(0)
+	assert.EqualValues(t, 100, s.alone(50, 128*100), "bytes that take longer than the unit does")
+	after := func(p *pace, edge int64) int64 { return int64(p.at(edge)-p.at(edge-100)) / cycleTicks }
+	full := demandOf(128*100, 100)
+	s.want(abi.UnitArray, full, 0)
+	assert.EqualValues(t, 100, after(&s.array, 100), "the array alone has all banks")
+	s.want(abi.UnitVector, full, 100)
+	assert.EqualValues(t, 50, after(&s.array, 200), "half of them beside the vector unit")
+	assert.EqualValues(t, 50, after(&s.vector, 200))
+	s.want(abi.UnitVector, full/4, 200)
+	assert.EqualValues(t, 100, after(&s.vector, 300), "which has all it wants when that is little")
+	assert.EqualValues(t, 75, after(&s.array, 300))
+	s.want(abi.UnitLoad, full, 300)
+	assert.EqualValues(t, 25, after(&s.array, 400), "the port takes half")
+	assert.EqualValues(t, 100, after(&s.vector, 400))
+	s.want(abi.UnitLoad, 0, 400)
+	s.want(abi.UnitVector, 0, 400)
+	assert.EqualValues(t, 100, after(&s.array, 500), "and gives it back")
+	assert.EqualValues(t, 50+25+75, int64(s.array.lag(500))/cycleTicks)
 	assert.EqualValues(t, 512, cfg.clearCycles())
 }
 

@@ -10,12 +10,25 @@ import (
 type vectorUnit struct {
 	c     *core
 	queue ring[vectorOp]
-	done  sim.Handler
+	done  *sim.Timer
 }
 
 func (v *vectorUnit) init(c *core, name string) {
 	*v = vectorUnit{c: c}
-	v.done = c.e.Register(name+" done", v.finish)
+	v.done = c.e.NewTimer(name+" done", v.finish)
+}
+
+// clear forgets what is under way.
+func (v *vectorUnit) clear() {
+	v.queue.clear()
+	v.done.Stop()
+}
+
+// arm sets the timer by the pace of the unit.
+func (v *vectorUnit) arm() {
+	if c, q := v.c, &v.queue; q.head != q.next {
+		v.done.Set(c.edgeOf(&c.spad.vector, q.at(q.head).end), 0)
+	}
 }
 
 // start begins the next operation if it may.
@@ -29,35 +42,34 @@ func (v *vectorUnit) start() bool {
 		return false
 	}
 	q.next++
-	now := c.e.Now()
-	o.start, o.bill = now, c.bill
+	o.start, o.bill = c.e.Now(), c.bill
 	c.working++
-	end := now
+	pace, edge := &c.spad.vector, c.clock.EdgeAtOrAfter(c.e.Now())
+	o.lag = pace.lag(edge)
 	if o.rows > 0 {
 		own := c.cfg.Vector.Cycles(o.spec(&c.cfg))
-		cycles := c.spad.limit(abi.UnitVector, own, o.traffic())
-		o.extra = c.clock.Duration(cycles - own)
-		end = c.clock.After(now, cycles)
+		alone := c.spad.alone(own, o.traffic())
+		o.end = pace.at(edge) + cycles(alone)
+		o.lag -= cycles(alone - own)
+		c.want(abi.UnitVector, demandOf(o.traffic(), alone))
 		c.exec.vector(c, o)
 	}
-	c.e.At(end, sim.Call{H: v.done, Arg: c.epoch})
+	v.arm()
 	return true
 }
 
 // finish is the end of the operation under way.
-func (v *vectorUnit) finish(epoch uint64) {
+func (v *vectorUnit) finish(uint64) {
 	c, q := v.c, &v.queue
-	if epoch != c.epoch {
-		return
-	}
 	now, o := c.e.Now(), q.at(q.head)
 	c.working--
 	c.total.VectorBusy += int64(now - o.start)
-	c.total.ScratchStall += int64(o.extra)
+	extra := c.behind(&c.spad.vector, o.lag)
+	c.total.ScratchStall += int64(extra)
 	c.exec.joinVector(c)
 	q.head++
-	c.spad.release(abi.UnitVector)
-	c.bill = limitedPath(o.bill, o.start, now, o.extra, hw.Vector)
+	c.bill = limitedPath(o.bill, o.start, now, extra, hw.Vector)
+	c.want(abi.UnitVector, 0)
 	c.complete(abi.UnitVector, &o.token, c.x.vectorLabels[o.op], uint64(o.rows*o.cols))
 	c.advance()
 }
