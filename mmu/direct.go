@@ -84,8 +84,9 @@ func (s *splitter) onDirectDone(i uint64) {
 		r.FaultAddr = failedAt(r, d.addr)
 	}
 	r.Done, r.Addr, r.Space, r.PASID, r.HasPASID = d.done, d.addr, d.space, d.pasid, d.hasPASID
-	s.window.leave(d.epoch)
+	epoch := d.epoch
 	d.next, s.freeD = s.freeD, int32(i)
+	s.window.leave(epoch) // who waits for that may send more
 	s.live--
 	s.e.Fire(r.Done)
 	s.rest()

@@ -25,6 +25,7 @@ type ram struct {
 	zero     func(r *hw.Request) bool     // answered as all zeros, data untouched
 	atIssue  bool                         // reads take their value when they are submitted
 	awaits   bool                         // takes no requests ahead of time
+	early    int                          // how many it has taken
 }
 
 func newRAM(e *sim.Engine, size int, latency sim.Time) *ram {
@@ -40,6 +41,7 @@ func (m *ram) SubmitIn(r *hw.Request, d sim.Time) bool {
 	if m.awaits || m.atIssue {
 		return false
 	}
+	m.early++
 	m.take(r, d)
 	return true
 }
@@ -65,6 +67,34 @@ func (m *ram) take(r *hw.Request, d sim.Time) {
 		t += m.late(r)
 	}
 	m.e.After(t, sim.Call{H: m.serve, Arg: uint64(slot)})
+}
+
+// partly is a target that takes a part of the requests ahead of time, at random, and
+// shows each to arrive when it arrives.
+type partly struct {
+	e      *sim.Engine
+	random *sim.Stream
+	arrive func(r *hw.Request)
+	call   sim.Handler
+	held   []*hw.Request
+}
+
+func newPartly(e *sim.Engine, random *sim.Stream, arrive func(r *hw.Request)) *partly {
+	p := &partly{e: e, random: random, arrive: arrive}
+	p.call = e.Register("arrival", func(i uint64) { p.arrive(p.held[i]) })
+	return p
+}
+
+func (p *partly) Submit(r *hw.Request) { p.arrive(r) }
+
+// SubmitIn implements hw.Ahead.
+func (p *partly) SubmitIn(r *hw.Request, d sim.Time) bool {
+	if p.random.Intn(3) == 0 {
+		return false
+	}
+	p.held = append(p.held, r)
+	p.e.After(d, sim.Call{H: p.call, Arg: uint64(len(p.held) - 1)})
+	return true
 }
 
 func (m *ram) bytes(s hw.Space) []byte {

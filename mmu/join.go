@@ -109,7 +109,7 @@ func (s *splitter) resolve(id int32, m *mapping) {
 	n := s.extent(f, m)
 	s.place(p, m, n)
 	f.at += n
-	if p.sub.Space == hw.BusAddr && (f.ordered || f.lane.strict) && !f.lane.clear() {
+	if p.sub.Space == hw.BusAddr && (f.ordered || f.lane.strict) && s.e.Now() <= f.until {
 		s.pipe(f, p)
 	} else {
 		s.ready(p)

@@ -228,6 +228,23 @@ func TestManyInvalidationsDuringAWalk(t *testing.T) {
 	}
 }
 
+// TestWriteToDeviceHoldsNoOther has a write to the bus follow one over two pages of
+// device memory: it does not wait for that to be done.
+func TestWriteToDeviceHoldsNoOther(t *testing.T) {
+	r := newRig(t, defaultConfig())
+	root := r.newContext(1)
+	r.b.set(root, 0x3000, 0x10_0000|abi.DeviceBit, userRW, 0)
+	r.b.set(root, 0x4000, 0x30_0000|abi.DeviceBit, userRW, 0)
+	r.b.set(root, 0x5000, 0x20_0000, userRW, 0)
+	first, second := r.read(1, 0x3800, 0x1000), r.read(1, 0x5000, 8)
+	first.Op, second.Op = hw.Write, hw.Write
+	r.do(first)
+	r.do(second)
+	start := r.Now()
+	r.do(first, second)
+	require.Equal(t, latency+sim.Nanosecond, r.Now()-start, "both at once, a lookup and the memory's latency")
+}
+
 func TestPortDoesNotAllocate(t *testing.T) {
 	r := newRig(t, defaultConfig())
 	root := r.newContext(1)

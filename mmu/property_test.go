@@ -210,8 +210,10 @@ func TestConcurrentReadsEqualFlatTranslation(t *testing.T) {
 }
 
 // TestAheadIsInTime holds a memory that takes requests ahead of time against one that
-// has them submitted when they arrive: each ends at the same time.
+// has them submitted when they arrive: each read ends at the same time. A write to the
+// bus may end sooner, by a lookup, when one to device memory is before it in the lane.
 func TestAheadIsInTime(t *testing.T) {
+	early := 0
 	rapid.Check(t, func(t *rapid.T) {
 		cfg, seed, n := smallConfig(t), rapid.Uint64().Draw(t, "seed"), rapid.IntRange(1, 40).Draw(t, "requests")
 		run := func(awaits bool) (ends []sim.Time) {
@@ -221,19 +223,76 @@ func TestAheadIsInTime(t *testing.T) {
 			r.m.awaits = awaits
 			ends = make([]sim.Time, n)
 			ended := r.Register("ended", func(i uint64) { ends[i] = r.Now() })
+			written := r.Register("written", func(uint64) {})
 			r.Go("requester", func(*sim.Proc) {
 				for i := range uint64(n) {
-					q := r.read(uint16(1+random.Intn(2)), uint64(random.Intn(1<<20)), 1+random.Intn(9000))
-					q.Op, q.Done = hw.Op(random.Intn(2)), sim.Call{H: ended, Arg: i}
+					q := r.read(uint16(1+random.Intn(2)), uint64(random.Intn(4<<12)), 1+random.Intn(9000))
+					if q.Done = (sim.Call{H: ended, Arg: i}); random.Intn(2) == 0 {
+						q.Op, q.Done.H = hw.Write, written
+					}
 					r.p.Submit(q)
 					r.Sleep(sim.Time(random.Intn(int64(100 * sim.Nanosecond))))
 				}
 			})
 			require.NoError(t, r.Run())
+			require.Equal(t, none, r.p.lane.head, "no write is left in the lane")
+			early += r.m.early
 			return ends
 		}
 		require.Equal(t, run(true), run(false))
 	})
+	require.NotZero(t, early, "some requests are taken ahead of time")
+}
+
+// TestLaterWriteLeavesAReadAlone has a read wait for its walk while a write that came
+// after it goes through the lookup: PCIe asks nothing of the two.
+func TestLaterWriteLeavesAReadAlone(t *testing.T) {
+	cfg := DefaultIOMMUConfig()
+	cfg.HitLatency = 100 * sim.Nanosecond
+	end := func(write bool, after sim.Time) (end sim.Time) {
+		r := newHostRig(t, cfg)
+		r.b.set(r.root, 0x4000, 0x10_0000, userRW, 0)
+		r.b.set(r.root, 0x5000, 0x20_0000, userRW, 0)
+		r.do(r.access(hw.Write, 0x4000, 8))
+		start, q, w := r.Now(), r.access(hw.Read, 0x5000, 8), r.access(hw.Write, 0x4000, 8)
+		q.Done = sim.Call{H: r.Register("end", func(uint64) { end = r.Now() - start })}
+		q.Send(r.p)
+		if write {
+			r.After(after, sim.Call{H: r.Register("write", func(uint64) { w.Send(r.p) })})
+		}
+		require.NoError(t, r.Run())
+		return end
+	}
+	for after := sim.Time(0); after < 400*sim.Nanosecond; after += 20 * sim.Nanosecond {
+		require.Equal(t, end(false, 0), end(true, after), "a write %v after the read", after)
+	}
+}
+
+// TestInvalidationSendsMore has who waits for an invalidation send more requests than
+// there are places, while one that it waited for ends.
+func TestInvalidationSendsMore(t *testing.T) {
+	r := newRig(t, defaultConfig())
+	r.b.set(r.newContext(3), 0x4000, 0x10_0000|abi.DeviceBit, userRW, 0)
+	r.do(r.read(3, 0x4000, 64))
+	sent := 0
+	send := func(n int) {
+		for range n {
+			r.p.Submit(r.read(3, 0x4000, 64))
+		}
+		sent += n
+	}
+	send(1)
+	more := r.Register("more", func(uint64) { send(3 * len(r.u.split.directs)) })
+	require.False(t, r.u.split.window.advance(sim.Call{H: more}))
+	send(len(r.u.split.directs) - 1)
+	before := r.done
+	require.NoError(t, r.Run())
+	require.Equal(t, before+sent, r.done)
+	free := 0
+	for i := r.u.split.freeD; i != none && free <= len(r.u.split.directs); i = r.u.split.directs[i].next {
+		free++
+	}
+	require.Equal(t, len(r.u.split.directs), free, "every place is free, once")
 }
 
 // TestInvalidationIsAFence unmaps pages while requests run: once an
@@ -305,7 +364,7 @@ func TestBusWritesArriveInOrder(t *testing.T) {
 		random := sim.NewStream(rapid.Uint64().Draw(t, "seed"), "test")
 		r.m.late = func(*hw.Request) sim.Time { return sim.Time(random.Intn(int64(200 * sim.Nanosecond))) }
 		var want, got []uint64
-		port := r.u.NewPort(hw.TargetFunc(func(q *hw.Request) {
+		port := r.u.NewPort(newPartly(r.Engine, random, func(q *hw.Request) {
 			if q.Space == hw.BusAddr && q.Op == hw.Write {
 				got = append(got, uint64(q.Data[0])|uint64(q.Data[1])<<8)
 			}
@@ -339,7 +398,7 @@ func TestBusWritesArriveInOrder(t *testing.T) {
 	})
 }
 
-// TestHostAccessesKeepPCIeOrder submits reads and writes to an IOMMU port:
+// TestHostAccessesKeepPCIeOrder submits reads and writes to two IOMMU ports: each one's
 // writes arrive in order, and no read before a write that came before it.
 func TestHostAccessesKeepPCIeOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -347,7 +406,7 @@ func TestHostAccessesKeepPCIeOrder(t *testing.T) {
 		cfg.IOTLBEntries = rapid.IntRange(1, 4).Draw(t, "iotlb")
 		cfg.IOTLBWays = cfg.IOTLBEntries
 		cfg.Walkers = rapid.IntRange(1, 3).Draw(t, "walkers")
-		cfg.HitLatency = sim.Time(rapid.IntRange(0, 1).Draw(t, "latency")) * 10 * sim.Nanosecond
+		cfg.HitLatency = rapid.SampledFrom([]sim.Time{0, 10 * sim.Nanosecond, 100 * sim.Nanosecond, 3 * sim.Microsecond}).Draw(t, "latency")
 		r := &hostRig{Engine: sim.New(1), t: t}
 		r.init(cfg)
 		for i := range uint64(8) {
@@ -355,31 +414,36 @@ func TestHostAccessesKeepPCIeOrder(t *testing.T) {
 		}
 		random := sim.NewStream(rapid.Uint64().Draw(t, "seed"), "test")
 		r.m.late = func(*hw.Request) sim.Time { return sim.Time(random.Intn(int64(200 * sim.Nanosecond))) }
-		writes, next := 0, map[int]int{} // bytes of each write that have arrived
-		arrived := 0
-		port := r.u.NewPort(testDevice, hw.TargetFunc(func(q *hw.Request) {
-			n := int(q.Source)
-			if q.Op == hw.Write {
-				require.Equal(t, arrived, n, "writes in order")
-				if next[n] += int(q.Bytes); next[n] == 8 {
-					arrived++
+		var ports [2]struct {
+			*IOMMUPort
+			writes, arrived, bytes int // bytes: of the next write to arrive, that have
+		}
+		for i := range ports {
+			p := &ports[i]
+			p.IOMMUPort = r.u.NewPort(testDevice, newPartly(r.Engine, random, func(q *hw.Request) {
+				n := int(q.Source)
+				if q.Op == hw.Write {
+					require.Equal(t, p.arrived, n, "writes in order")
+					if p.bytes += int(q.Bytes); p.bytes == 8 {
+						p.arrived, p.bytes = p.arrived+1, 0
+					}
+				} else {
+					require.GreaterOrEqual(t, p.arrived, n, "a read behind the writes before it")
 				}
-			} else {
-				require.GreaterOrEqual(t, arrived, n, "a read behind the writes before it")
-			}
-			r.m.Submit(q)
-		}))
+				r.m.Submit(q)
+			}))
+		}
 		n := rapid.IntRange(1, 60).Draw(t, "accesses")
 		r.Go("device", func(*sim.Proc) {
 			for range n {
+				p := &ports[random.Intn(2)]
 				q := r.access(hw.Read, uint64(random.Intn(7))<<12+uint64(random.Intn(2))*0xffc, 8)
-				tag := writes
+				q.Source = hw.Source(p.writes)
 				if random.Intn(2) == 0 {
 					q.Op = hw.Write
-					writes++
+					p.writes++
 				}
-				q.Source = hw.Source(tag)
-				port.Submit(q)
+				p.Submit(q)
 				switch random.Intn(8) {
 				case 0, 1, 2:
 					r.Sleep(sim.Time(random.Intn(int64(100 * sim.Nanosecond))))
@@ -390,7 +454,9 @@ func TestHostAccessesKeepPCIeOrder(t *testing.T) {
 		})
 		require.NoError(t, r.Run())
 		require.Equal(t, n, r.done)
-		require.Equal(t, writes, arrived)
+		for _, p := range ports {
+			require.Equal(t, p.writes, p.arrived)
+		}
 		require.Zero(t, r.u.split.live)
 	})
 }

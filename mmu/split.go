@@ -77,9 +77,10 @@ type flight struct {
 	piped      int32 // pieces that the lookup delays
 	held       int32 // translated pieces that wait for earlier writes
 	heldTail   int32
-	after      uint64 // a strict read follows so many writes
-	waiting    bool   // the next piece waits for its translation
-	ordered    bool   // in the lane's list of writes
+	after      uint64   // a strict read follows so many writes,
+	until      sim.Time // and the direct ones before it, which have left by then
+	waiting    bool     // the next piece waits for its translation
+	ordered    bool     // in the lane's list of writes
 	finished   bool
 	whole      bool // one piece served all of it
 	remote     bool
@@ -134,7 +135,7 @@ func (s *splitter) newFlight(l *lane, r *hw.Request) int32 {
 	id := s.freeF
 	f := s.flights[id]
 	s.freeF = f.next
-	*f = flight{r: r, lane: l, next: none, held: none, heldTail: none, zero: true, after: l.asked}
+	*f = flight{r: r, lane: l, next: none, held: none, heldTail: none, zero: true, after: l.asked, until: l.until}
 	s.live++
 	return id
 }

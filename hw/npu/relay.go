@@ -5,8 +5,7 @@ import (
 	"github.com/presi-sim/presi/sim"
 )
 
-// relay carries requests on as copies, since a requester's own stays as it is: the
-// copy may say another address, space or source.
+// relay carries requests on as copies that may say another address, space or source.
 type relay struct {
 	e     *sim.Engine
 	done  sim.Handler
