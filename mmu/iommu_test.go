@@ -91,6 +91,20 @@ func (r *hostRig) do(reqs ...*hw.Request) {
 	require.Equal(r.t, none, r.p.lane.head)
 }
 
+// TestDirectoryOffShows turns the directory off with everything cached: nothing passes.
+func TestDirectoryOffShows(t *testing.T) {
+	r := newHostRig(t, DefaultIOMMUConfig())
+	r.b.set(r.root, 0x4000, 0x10_0000, userRW, 0)
+	q := r.access(hw.Read, 0x4000, 8)
+	for range 2 {
+		r.do(q)
+		require.Equal(t, hw.OK, q.Status)
+	}
+	r.u.MMIOWrite(RegDDTP, 8, DDTOff)
+	r.do(q)
+	require.Equal(t, hw.Unsupported, q.Status)
+}
+
 func TestDMAThroughIOMMU(t *testing.T) {
 	cfg := DefaultIOMMUConfig()
 	r := newHostRig(t, cfg)

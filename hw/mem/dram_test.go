@@ -232,3 +232,59 @@ func TestTraceShowsRequests(t *testing.T) {
 	assert.Equal(t, uint64(64), e.Trace.Spans()[0].Arg)
 	assert.Positive(t, e.Trace.Spans()[0].End)
 }
+
+// TestAheadIsInTime submits requests when they arrive, and some of them before, each in
+// a tick of its own: all are done at the same time.
+func TestAheadIsInTime(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		cfg := drawConfig(t, Devices())
+		cfg.Size = 64 * sim.MiB
+		if cfg.Refresh == refreshPerBank {
+			cfg.Refresh = refreshAllBank // how much of an idle time is skipped decides which bank is next
+		}
+		if len(cfg.Validate()) > 0 {
+			t.Skip("the map does not fit")
+		}
+		type request struct {
+			at, ahead sim.Time
+			op        hw.Op
+			addr      uint64
+			bytes     int64
+		}
+		var all []request
+		at := 50 * sim.Nanosecond
+		for range rapid.IntRange(1, 30).Draw(t, "requests") {
+			at += rapid.SampledFrom([]sim.Time{3000, 5000, 40000, 3000000, 60000000}).Draw(t, "gap")
+			all = append(all, request{at, rapid.SampledFrom([]sim.Time{0, 1, 4000, 50000}).Draw(t, "ahead"),
+				hw.Op(rapid.IntRange(0, 1).Draw(t, "op")), rapid.SampledFrom([]uint64{0, 64, 0x1234, 0x20000, 1 << 27}).Draw(t, "addr"),
+				rapid.SampledFrom([]int64{1, 64, 4096, 65536}).Draw(t, "bytes")})
+		}
+		run := func(early bool) []sim.Time {
+			e := sim.New(1)
+			m := New(e, "dram", cfg, NewStore(cfg.Size))
+			ends, requests := make([]sim.Time, len(all)), make([]hw.Request, len(all))
+			ended := e.Register("ended", func(i uint64) {
+				require.Zero(t, ends[i], "once")
+				ends[i] = e.Now()
+			})
+			submit := e.Register("submit", func(i uint64) {
+				if ahead := all[i].ahead; early {
+					require.True(t, m.SubmitIn(&requests[i], ahead))
+				} else {
+					m.Submit(&requests[i])
+				}
+			})
+			for i, r := range all {
+				requests[i] = hw.Request{Op: r.op, Addr: r.addr, Bytes: r.bytes, Done: sim.Call{H: ended, Arg: uint64(i)}}
+				if early {
+					r.at -= r.ahead
+				}
+				e.At(r.at, sim.Call{H: submit, Arg: uint64(i)})
+			}
+			require.NoError(t, e.Run())
+			require.NoError(t, m.Idle())
+			return ends
+		}
+		require.Equal(t, run(false), run(true))
+	})
+}
