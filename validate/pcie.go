@@ -36,16 +36,25 @@ func pcieTables(ctx context.Context, o *Options) ([]Table, error) {
 
 // tagTables holds reads that tags bound against Little's law.
 func tagTables(ctx context.Context, o *Options) ([]Table, error) {
-	c := collector{name: "PCIe DMA reads with few tags", source: "tags × request / round trip", limits: worst(2)}
+	c := collector{name: "PCIe DMA reads bound by tags", source: "tags × request / round trip", limits: worst(2)}
 	var points []rig.Link
-	for _, gen := range []int{3, 4, 5} {
-		for _, tags := range []pcie.Limit{1, 8, 32, 64} {
-			for _, size := range []sim.Bytes{64, 256, 512} {
-				for _, trip := range []sim.Time{600 * sim.Nanosecond, 1500 * sim.Nanosecond} {
-					l := rig.Link{Config: pcie.DefaultConfig(), Size: size, RoundTrip: trip}
-					l.Generation, l.Lanes, l.Tags = gen, 16, tags
-					if little(&l) < float64(l.TLPRate())*8e-9/2 { // the link itself does not bind
-						points = append(points, l)
+	for _, of := range []struct {
+		tags  []pcie.Limit
+		sizes []sim.Bytes
+		trips []sim.Time
+	}{
+		{[]pcie.Limit{1, 8, 32, 64}, []sim.Bytes{64, 256, 512}, []sim.Time{600 * sim.Nanosecond, 1500 * sim.Nanosecond}},
+		{[]pcie.Limit{256, 768}, []sim.Bytes{128, 4096, 65536}, []sim.Time{5 * sim.Microsecond, 20 * sim.Microsecond}},
+	} {
+		for _, gen := range []int{3, 4, 5} {
+			for _, tags := range of.tags {
+				for _, size := range of.sizes {
+					for _, trip := range of.trips {
+						l := rig.Link{Config: pcie.DefaultConfig(), Size: size, RoundTrip: trip}
+						l.Generation, l.Lanes, l.Tags = gen, 16, tags
+						if little(&l) < float64(l.TLPRate())*8e-9/2 { // the link itself does not bind
+							points = append(points, l)
+						}
 					}
 				}
 			}

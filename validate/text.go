@@ -106,7 +106,7 @@ Without these files it cannot be repeated; what it shows of the IOMMU the first 
 const outro = `
 - **DRAM.** Traffic is replayed on device coordinates, so that both sides see the same banks and rows. At saturation
   independent simulators agree on bandwidth and not on latency, so that latency counts up to 50 % load.
-- **PCIe.** The published model has no tags, credits or round trip; the rows with few tags hold those against
+- **PCIe.** The published model has no tags, credits or round trip; the rows that tags bind hold those against
   Little's law. Real cards are measured with their drivers and hosts, which are not modelled.
 - **IOMMU.** A scenario passes when every result, fault record, ordered memory read of a cold walk and A/D update is as
   the C model of the specification recorded it. What is shipped is a sample; ` + "`presi iommu --replay FILE`" + ` runs any file.

@@ -127,9 +127,10 @@ func newLinkBench(l Link, reads, writes bool) *linkBench {
 		b.window = min(b.window, 2*int64(l.Tags)+8)
 	}
 	switch b.total = 4 * b.window; { // until the first burst has spread
-	case reads && l.Tags != pcie.Unlimited:
+	case reads && l.Tags != pcie.Unlimited: // tags come back in bursts, one a round trip: of some hundred
 		requests := (b.size + int64(l.MRRS) - 1) / int64(l.MRRS)
-		b.total = max(64, (64*b.window+1024)/requests)
+		flying := min(int64(l.Tags)+8, b.window*requests)
+		b.total = max(64, (256*flying+1024)/requests)
 	case both: // the directions beat, on small requests longest
 		b.total = max(6*b.total, 8192*256/(b.size+256))
 	}

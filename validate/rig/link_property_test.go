@@ -77,7 +77,7 @@ func TestTagsFollowTheRoundTrip(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := drawLink(t)
 		l.Tags = pcie.Limit(rapid.IntRange(1, 768).Draw(t, "tags"))
-		l.RoundTrip = sim.Time(rapid.IntRange(100, 3000).Draw(t, "round trip")) * sim.Nanosecond
+		l.RoundTrip = sim.Time(rapid.OneOf(rapid.IntRange(100, 3000), rapid.IntRange(3000, 20000)).Draw(t, "round trip")) * sim.Nanosecond
 		if l.Size > l.MRRS {
 			l.Size -= l.Size % l.MRRS // requests of one size
 		}
