@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -54,10 +56,13 @@ func (r *Row) Wrong(column string, err error) {
 	}
 }
 
+// keys are the keys of configurations in a message.
+var keys = regexp.MustCompile(`\b[a-z]+\.[a-z]\w*\b`)
+
 // Fault notes an error of the block that the row is for. Mistakes in its
 // configuration are renamed after the columns: a key "pcie.mps" is the column
-// mps, unless columns has another name for it. A column that has a fault already
-// gets no other.
+// mps, unless columns has another name for it, and so are keys in what it wants,
+// if the row has such columns. A column that has a fault already gets no other.
 func (r *Row) Fault(err error, columns map[string]string) {
 	if err == nil {
 		return
@@ -73,14 +78,28 @@ func (r *Row) Fault(err error, columns map[string]string) {
 		r.faults = append(r.faults, r.errorf("%w", err))
 		return
 	}
-	key := c.Key[strings.LastIndex(c.Key, ".")+1:]
-	if name, ok := columns[c.Key]; ok {
-		key = name
+	column := func(key string) string {
+		if name, ok := columns[key]; ok {
+			return name
+		}
+		return key[strings.LastIndex(key, ".")+1:]
 	}
-	if r.spoilt[key] {
+	at := column(c.Key)
+	if r.spoilt[at] {
 		return
 	}
-	r.faults = append(r.faults, r.errorf("%s = %v: want %s", key, c.Found, c.Want))
+	want := keys.ReplaceAllStringFunc(c.Want, func(key string) string {
+		if _, ok := r.at[column(key)]; ok {
+			return column(key)
+		}
+		return key
+	})
+	r.faults = append(r.faults, r.errorf("%s = %v: want %s", at, c.Found, want))
+}
+
+// spoiltIn reports whether one of the columns has a fault.
+func (r *Row) spoiltIn(columns ...string) bool {
+	return slices.ContainsFunc(columns, func(c string) bool { return r.spoilt[c] })
 }
 
 // Has reports whether the row has a value in a column.
