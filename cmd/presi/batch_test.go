@@ -109,6 +109,12 @@ func TestArrayOfAMachine(t *testing.T) {
 	got = in(t, "array --batch "+file)
 	assert.Equal(t, 2, got.code)
 	assert.Contains(t, got.err, "column array_h is missing; add it, or give a machine with -c")
+
+	const published = "../../validate/refs/gemmini/rtl.csv"
+	assert.Zero(t, in(t, "array -c gemmini-8x8 --batch "+published).code)
+	got = in(t, "array -c gemmini-8x8 --set scratchpad.size=1KiB --batch "+published)
+	assert.Equal(t, 3, got.code)
+	assert.Contains(t, got.err, "and the scratchpad has 1KiB (scratchpad.size)")
 }
 
 func TestIOMMU(t *testing.T) {

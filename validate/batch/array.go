@@ -1,6 +1,8 @@
 package batch
 
 import (
+	"slices"
+
 	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/core"
 )
@@ -8,14 +10,19 @@ import (
 // maxExtent of a product.
 const maxExtent = 1 << 24
 
+// maxCycles of a row, by countable.
+const maxCycles = 1 << 62
+
 // BareArray is an array that adds nothing to the cycles of its folds and takes
-// rows of any type in a cycle.
-var BareArray = core.ArrayConfig{F32Cycles: 1}
+// rows of any type in a cycle. It has no scratchpad.
+var BareArray = core.Config{Array: core.ArrayConfig{F32Cycles: 1}}
 
 // Array gives the cycles of products and tiled convolutions in a systolic
-// array. base has what no column says: set-up, folds, bursts. Without an
-// array's columns its own are meant.
-func Array(base core.ArrayConfig) *Kind {
+// array. machine has what no column says: set-up, folds, bursts. Without an
+// array's columns its own are meant. Tiles are held against its scratchpad, if
+// it has one.
+func Array(machine core.Config) *Kind {
+	base := machine.Array
 	k := &Kind{
 		Name:   "array",
 		Repeat: true,
@@ -35,9 +42,10 @@ func Array(base core.ArrayConfig) *Kind {
 		},
 	}
 	k.Columns = append(k.Columns, convColumns...)
-	k.Columns = append(k.Columns, Column{Name: "mapping", Optional: true, Doc: "tiling of a convolution: [T] … - [O] … - [I] …"})
+	k.Columns = append(k.Columns, Column{Name: "mapping", Optional: true, Doc: "tiling of a convolution: [T] … - [O] … - [I] …; " +
+		"a machine's scratchpad must have room for core.buffers slots of its tile's input (by stride_h and stride_w), weights and 4-byte sums"})
 	k.Ignored = arrayResults
-	k.Measure = func(r *Row) any { return measureArray(r, base) }
+	k.Measure = func(r *Row) any { return measureArray(r, machine) }
 	return k
 }
 
@@ -52,7 +60,8 @@ type ArrayResult struct {
 	UtilPct float64 `json:"util_pct"` // multiply-accumulates, of the peak of the type
 }
 
-func measureArray(r *Row, c core.ArrayConfig) any {
+func measureArray(r *Row, machine core.Config) any {
+	c := machine.Array
 	word := func(column string, v interface{ UnmarshalText([]byte) error }) {
 		if r.Has(column) && v.UnmarshalText([]byte(r.Text(column))) != nil {
 			r.Bad(column, "%s", words[column])
@@ -62,14 +71,12 @@ func measureArray(r *Row, c core.ArrayConfig) any {
 	c.Cols = int(r.Or("array_w", int64(c.Cols), 1, 1<<14))
 	word("dataflow", &c.Dataflow)
 	word("overlap", &c.Overlap)
-	specs := products(r, &c)
+	specs, column := products(r, &machine, c.Dataflow)
 	for _, fault := range c.Validate() {
 		r.Fault(fault, map[string]string{"array.rows": "array_h", "array.cols": "array_w"})
 	}
-	for i := range specs {
-		if tooLong(&c, &specs[i]) {
-			r.Bad("M", "a product whose cycles can be counted: M × K × N is too large")
-		}
+	if r.Err() == nil {
+		countable(r, column, &c, specs)
 	}
 	if r.Err() != nil {
 		return nil
@@ -84,12 +91,19 @@ func measureArray(r *Row, c core.ArrayConfig) any {
 	return sum
 }
 
-// tooLong reports a product whose cycles may not fit 63 bits, by a bound far
-// above them.
-func tooLong(c *core.ArrayConfig, s *core.ArraySpec) bool {
-	edge := float64(c.Rows + c.Cols)
-	steps := float64(max(s.Groups, 1)) * (float64(s.M) + edge) * (float64(s.K) + edge) * (float64(s.N) + edge)
-	return steps*float64(c.F32Cycles+c.BurstCycles+c.TapCycles) > 1<<62
+// countable notes at the column that says how much there is to do that the
+// cycles may not fit 63 bits, by a bound far above them.
+func countable(r *Row, column string, c *core.ArrayConfig, specs []core.ArraySpec) {
+	edge := int64(c.Rows + c.Cols)
+	each := int64(c.F32Cycles)*int64(1+c.BurstCycles) + int64(c.TapCycles)
+	bound := 0.0
+	for _, s := range specs {
+		bound += float64(max(s.Groups, 1)) * float64(s.M+edge) * float64(s.K+edge) * float64(s.N+edge) * float64(each)
+	}
+	if bound > maxCycles {
+		r.Bad(column, "a product whose cycles can be counted: groups × (M + %d) × (K + %d) × (N + %d) × %d of at most %d, all tiles together; here it is %.3g",
+			edge, edge, edge, each, int64(maxCycles), bound)
+	}
 }
 
 // words is what columns of words want.
@@ -110,17 +124,18 @@ func dtype(r *Row, without abi.DType) abi.DType {
 	return t
 }
 
-// products returns the row's work: one product, or a tile after another.
-func products(r *Row, c *core.ArrayConfig) []core.ArraySpec {
-	s := core.ArraySpec{Type: dtype(r, abi.I8), Dataflow: c.Dataflow, Groups: r.Or("groups", 1, 1, maxExtent), Line: r.Or("line", 0, 0, maxExtent)}
+// products returns the row's work, one product, or a tile after another, and the
+// column that says most of how much it is.
+func products(r *Row, machine *core.Config, flow core.Dataflow) (specs []core.ArraySpec, column string) {
+	s := core.ArraySpec{Type: dtype(r, abi.I8), Dataflow: flow, Groups: max(r.Or("groups", 1, 1, maxExtent), 1), Line: r.Or("line", 0, 0, maxExtent)}
 	given := r.Has("M") || r.Has("K") || r.Has("N")
 	switch {
 	case r.Has("mapping"):
-		return tiled(r, s)
-	case r.Has("ifmap_h") && !given:
+		return tiled(r, s, machine), "mapping"
+	case !given && slices.ContainsFunc(convColumns, func(c Column) bool { return r.Has(c.Name) }):
 		convolution(r, &s)
-	default:
-		s.M, s.K, s.N = r.Int("M", 1, maxExtent), r.Int("K", 1, maxExtent), r.Int("N", 1, maxExtent)
+		return []core.ArraySpec{s}, "ifmap_h"
 	}
-	return []core.ArraySpec{s}
+	s.M, s.K, s.N = r.Int("M", 1, maxExtent), r.Int("K", 1, maxExtent), r.Int("N", 1, maxExtent)
+	return []core.ArraySpec{s}, "M"
 }

@@ -57,7 +57,7 @@ func TestBadRows(t *testing.T) {
 			"gen3,x8,256,512,64,0,4096,4,900,fine\n", 3,
 			[]string{`row 2: gen = "gen7": want gen1 to gen6`, `row 2: rcb_chunks = "2"`,
 				`row 3: tags = "0"`, `row 3: rtt_ns = "-3": want a number above 0`}},
-		{Array(core.ArrayConfig{F32Cycles: 1}), "M,K,N,array_h,array_w,dataflow,overlap\n" +
+		{Array(core.Config{Array: core.ArrayConfig{F32Cycles: 1}}), "M,K,N,array_h,array_w,dataflow,overlap\n" +
 			"10,9,7,4,6,ws,scalesim\n" +
 			"10,9,7,4,6,xs,none\n" +
 			"10,,7,0,6,ws,scalesim\n" +
@@ -128,7 +128,7 @@ func TestMisspeltColumns(t *testing.T) {
 
 // A line that is no CSV is one bad row; those after it run.
 func TestQuotesInTheWay(t *testing.T) {
-	lines, failed := run(t, Array(core.ArrayConfig{F32Cycles: 1}), "M,K,N,array_h,array_w\n1,2\"3,4,8,8\n8,8,8,8,8\n", 1)
+	lines, failed := run(t, Array(core.Config{Array: core.ArrayConfig{F32Cycles: 1}}), "M,K,N,array_h,array_w\n1,2\"3,4,8,8\n8,8,8,8,8\n", 1)
 	require.Len(t, failed, 1)
 	require.ErrorContains(t, failed[0], "points.csv:2: row 1: ")
 	require.Len(t, lines, 2)
@@ -141,8 +141,8 @@ func TestOrderOnManyWorkers(t *testing.T) {
 	for i := range 300 {
 		text += fmt.Sprintf("%d,9,7,4,6,ws\n", 1+i*37%300)
 	}
-	one, _ := run(t, Array(core.ArrayConfig{F32Cycles: 1}), text, 1)
-	many, _ := run(t, Array(core.ArrayConfig{F32Cycles: 1}), text, 7)
+	one, _ := run(t, Array(core.Config{Array: core.ArrayConfig{F32Cycles: 1}}), text, 1)
+	many, _ := run(t, Array(core.Config{Array: core.ArrayConfig{F32Cycles: 1}}), text, 7)
 	require.Equal(t, one, many)
 	require.NotEqual(t, one[0], one[1])
 }
@@ -184,7 +184,7 @@ func TestOrderedStops(t *testing.T) {
 // A convolution is counted as SCALE-Sim counts it: alexnet's first layer, and
 // one whose stride does not divide.
 func TestConvolution(t *testing.T) {
-	k := Array(core.ArrayConfig{F32Cycles: 1})
+	k := Array(core.Config{Array: core.ArrayConfig{F32Cycles: 1}})
 	conv, failed := run(t, k, "ifmap_h,ifmap_w,filt_h,filt_w,channels,num_filt,stride_h,array_h,array_w,overlap\n"+
 		"224,224,11,11,3,96,4,8,8,scalesim\n8,8,3,3,4,8,2,8,8,scalesim\n2,2,3,3,4,8,2,8,8,scalesim\n", 1)
 	require.Len(t, failed, 1)
@@ -200,7 +200,7 @@ func TestConvolution(t *testing.T) {
 // Channels and filters are those of all groups, as in a workload: a depthwise
 // convolution has a product of its window for each channel.
 func TestConvolutionInGroups(t *testing.T) {
-	k := Array(core.ArrayConfig{F32Cycles: 1})
+	k := Array(core.Config{Array: core.ArrayConfig{F32Cycles: 1}})
 	conv, failed := run(t, k, "ifmap_h,ifmap_w,filt_h,filt_w,channels,num_filt,groups,array_h,array_w\n"+
 		"58,58,3,3,64,64,64,16,16\n58,58,3,3,64,128,4,16,16\n58,58,3,3,64,64,5,16,16\n58,58,3,3,60,64,5,16,16\n", 1)
 	require.Len(t, failed, 2)
@@ -218,7 +218,7 @@ func TestConvolutionInGroups(t *testing.T) {
 
 // util_pct is the share of the peak of the type, of all arrays of a core.
 func TestUtilisationIsOfThePeakOfTheType(t *testing.T) {
-	k := Array(core.ArrayConfig{Rows: 8, Cols: 8, Units: 2, F32Cycles: 6})
+	k := Array(core.Config{Array: core.ArrayConfig{Rows: 8, Cols: 8, Units: 2, F32Cycles: 6}})
 	lines, failed := run(t, k, "M,K,N,dtype\n100000,8,16,int8\n100000,8,16,f32\n", 1)
 	require.Empty(t, failed)
 	for _, line := range lines {
@@ -232,10 +232,10 @@ func TestTiling(t *testing.T) {
 	v, err := parseTiling(good)
 	require.NoError(t, err)
 	require.Equal(t, tiling{extent{1, 16, 8, 15, 14, 3, 3}, extent{1, 2, 1, 1, 2, 1, 1}, extent{1, 8, 8, 15, 7, 3, 3}}, v)
-	lines, failed := run(t, Array(core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1}), "mapping\n"+good+"\n", 1)
+	lines, failed := run(t, Array(core.Config{Array: core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1}}), "mapping\n"+good+"\n", 1)
 	require.Empty(t, failed)
 	require.EqualValues(t, 4*(8+9*105+14), lines[0]["cycles"], "four tiles of nine taps, 105 pixels each")
-	lines, failed = run(t, Array(core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1}), "mapping\n[T] N40 C16 M12 - [O] N2 C1 M2 - [I] N32 C16 M8\n", 1)
+	lines, failed = run(t, Array(core.Config{Array: core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1}}), "mapping\n[T] N40 C16 M12 - [O] N2 C1 M2 - [I] N32 C16 M8\n", 1)
 	require.Empty(t, failed)
 	require.EqualValues(t, 2*(8+2*32+14)+2*(8+2*8+14), lines[0]["cycles"], "a matrix product in four tiles, of 32 and of 8 rows")
 	for bad, want := range map[string]string{
@@ -299,4 +299,100 @@ func TestLinesRepeatTheirRows(t *testing.T) {
 	require.NotContains(t, lines[0], "note")
 	_, err := json.Marshal(repeated{&PCIe, &Row{}, 5})
 	require.ErrorContains(t, err, "no object")
+}
+
+// Work whose cycles do not fit 63 bits is a mistake of the row, whichever columns
+// say so, and the row behind it runs.
+func TestWorkThatCannotBeCounted(t *testing.T) {
+	slow := core.Config{Array: core.ArrayConfig{Rows: 1, Cols: 1, F32Cycles: 64, BurstCycles: 1024}}
+	const geometry = "ifmap_h,ifmap_w,filt_h,filt_w,channels,num_filt,groups,array_h,array_w\n"
+	for _, test := range []struct {
+		kind             *Kind
+		header, bad, row string
+		want             string
+	}{
+		{Array(BareArray), "M,K,N,array_h,array_w\n", "16777216,16777216,16777216,8,8", "8,8,8,8,8",
+			`M = "16777216": want a product whose cycles can be counted: groups × (M + 16) × (K + 16) × (N + 16) × 1 of at most 4611686018427387904`},
+		{Array(slow), "M,K,N,dtype\n", "1048576,1048576,1024,f32", "8,8,8,f32", `M = "1048576": want a product whose cycles can be counted`},
+		{Array(BareArray), geometry, "4194304,4194304,4194304,4194304,1048577,1,1,32,32", "8,8,3,3,4,4,1,8,8",
+			`channels = "1048577": want a window of at most 281474976710656 elements`},
+		{Array(BareArray), geometry, "4194304,4194304,4194304,4194304,1048576,1,1,32,32", "8,8,3,3,4,4,1,8,8",
+			`channels = "1048576": want a window of at most 281474976710656 elements`},
+		{Array(BareArray), geometry, "16777216,16777216,1,1,256,16777216,1,1,1", "8,8,3,3,4,4,1,8,8",
+			`ifmap_h = "16777216": want a product whose cycles can be counted`},
+		{Array(BareArray), geometry, "8,8,3,3,4,4,0,8,8", "8,8,3,3,4,4,1,8,8", `groups = "0": want a whole number from 1`},
+		{Array(BareArray), "array_h,array_w,mapping\n", "1,1,[T] N16777216 C16777216 M65536 - [O] N1 C1 M8 - [I] N16777216 C16777216 M8192", "8,8,[T] N1 - [O] N1 - [I] N1",
+			`M8192": want a product whose cycles can be counted`},
+		{Array(BareArray), "array_h,array_w,mapping\n", "8,8,[T] N2097152 C2097152 M2097152 - [O] N1 C1 M1 - [I] N2097152 C2097152 M2097152", "8,8,[T] N1 - [O] N1 - [I] N1",
+			`M2097152": want a product whose cycles can be counted`},
+		{Array(BareArray), "array_h,array_w,mapping\n", "8,8,[T] N1048576 C1048576 M1 - [O] N1048576 C1 M1 - [I] N1 C1048576 M1", "8,8,[T] N1 - [O] N1 - [I] N1", ""},
+		{Array(BareArray), "array_h,array_w,mapping\n", "8,8,[T] N1 P16777216 Q16777216 - [O] N1 - [I] N2 P16777216 Q16777216", "8,8,[T] N1 - [O] N1 - [I] N1",
+			"want tiles with N × P × Q and C × S × R of at most 281474976710656 each"},
+	} {
+		lines, failed := run(t, test.kind, test.header+test.bad+"\n"+test.row+"\n", 1)
+		require.Len(t, lines, 2)
+		require.Contains(t, lines[1], "cycles")
+		if test.want == "" {
+			require.Positive(t, lines[0]["cycles"])
+			continue
+		}
+		require.Len(t, failed, 1, test.bad)
+		require.ErrorContains(t, failed[0], test.want)
+		require.ErrorContains(t, failed[0], "points.csv:2: row 1: ")
+	}
+}
+
+// A convolution's columns are asked for where one of them is left blank.
+func TestBlankGeometry(t *testing.T) {
+	header := "ifmap_h,ifmap_w,filt_h,filt_w,channels,num_filt,array_h,array_w\n"
+	_, failed := run(t, Array(BareArray), header+",56,3,3,64,64,8,8\n56,,3,3,64,64,8,8\n56,56,3,3,64,,8,8\n", 1)
+	require.Len(t, failed, 3)
+	for i, column := range []string{"ifmap_h", "ifmap_w", "num_filt"} {
+		require.EqualError(t, failed[i], fmt.Sprintf(`points.csv:%d: row %d: %s = "": want a whole number from 1 to 16777216`, i+2, i+1, column))
+	}
+}
+
+// A tile that a machine's scratchpad has no room for is a mistake; the published
+// tilings run.
+func TestTilesFitTheScratchpad(t *testing.T) {
+	machine := core.Config{Core: core.CoreConfig{Buffers: 2}, Array: core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1},
+		Scratchpad: core.ScratchpadConfig{Size: 80 << 10}}
+	single, small, bare := machine, machine, machine
+	single.Core.Buffers, small.Scratchpad.Size, bare.Scratchpad.Size = 1, 1<<10, 0
+	whole := func(tile string) string { return "[T] " + tile + " - [O] N1 - [I] " + tile }
+	for _, test := range []struct {
+		machine core.Config
+		row     string // stride_h,dtype,mapping
+		want    string
+	}{
+		{machine, ",," + whole("N1000 C1000 M1000"), "input, weights and sums take 1000000, 1000000 and 4000000 bytes, 2 times each (core.buffers), and the scratchpad has 80KiB (scratchpad.size)"},
+		{machine, ",," + whole("C64 M64 P56 Q56 R3 S3"), "take 215296, 36864 and 802816 bytes"},
+		{machine, ",," + whole("N16777216 C16777216 M16777216"), "take more than 1TiB"},
+		{machine, ",," + whole("N64 C64 M64"), ""},
+		{machine, ",," + whole("C64 M8 P15 Q17 S3 R3"), ""},
+		{machine, ",bf16," + whole("C64 M8 P15 Q17 S3 R3"), "take 41344, 9216 and 8192 bytes"},
+		{machine, "2,," + whole("C64 M8 P15 Q17 S3 R3"), "take 69440, 4608 and 8192 bytes"},
+		{machine, "2,," + whole("C64 M8 P15 Q17"), ""},
+		{machine, ",," + whole("N2 C64 M8 P15 Q17 S3 R3"), "take 41344, 4608 and 16320 bytes"},
+		{single, ",," + whole("N2 C64 M8 P15 Q17 S3 R3"), ""},
+		{small, ",," + whole("C64 M8 P15 Q17 S3 R3"), "the scratchpad has 1KiB"},
+		{bare, ",," + whole("N1000 C1000 M1000"), ""},
+		{machine, ",,[T] N8 C8 M8 - [O] N1 - [I] N1000 C1000 M1000", ""},
+	} {
+		_, failed := run(t, Array(test.machine), "stride_h,dtype,mapping\n"+test.row+"\n", 1)
+		if test.want == "" {
+			require.Empty(t, failed, test.row)
+			continue
+		}
+		require.Len(t, failed, 1, test.row)
+		require.ErrorContains(t, failed[0], `": want a tile whose operands fit the scratchpad: `)
+		require.ErrorContains(t, failed[0], test.want)
+	}
+}
+
+// What a block wants of a column is said in the names of the columns.
+func TestFaultsNameColumns(t *testing.T) {
+	_, failed := run(t, &PCIe, "gen,lanes,mps,mrrs,rcb,rcb_chunks,size_B\ngen3,x8,256,512,512,1,64\n", 1)
+	require.Len(t, failed, 1)
+	require.EqualError(t, failed[0], "points.csv:2: row 1: rcb = 512B: want no more than mps")
 }

@@ -3,10 +3,13 @@ package batch
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
+	"github.com/presi-sim/presi/hw/abi"
 	"github.com/presi-sim/presi/hw/core"
+	"github.com/presi-sim/presi/sim"
 )
 
 // convColumns are a convolution's geometry, as in SCALE-Sim's topologies: no
@@ -18,8 +21,24 @@ var convColumns = []Column{
 	{Name: "filt_w", Optional: true, Doc: "columns of the window"},
 	{Name: "channels", Optional: true, Doc: "of the input, of all groups together"},
 	{Name: "num_filt", Optional: true, Doc: "filters, of all groups together"},
-	{Name: "stride_h", Optional: true, Doc: "step from row to row; 1 if not given"},
+	{Name: "stride_h", Optional: true, Doc: "step from row to row, of a mapping's window as well; 1 if not given"},
 	{Name: "stride_w", Optional: true, Doc: "step from column to column; that of the rows if not given"},
+}
+
+// maxDerived is of a product's rows and depth where they follow from a geometry.
+const maxDerived = 1 << 48
+
+// multiply returns the product of numbers above 0, and whether it is at most
+// maxDerived.
+func multiply(factors ...int64) (n int64, ok bool) {
+	n = 1
+	for _, f := range factors {
+		if f > maxDerived/n {
+			return 0, false
+		}
+		n *= f
+	}
+	return n, true
 }
 
 // convolution makes a product of a convolution's geometry: a row of M a pixel
@@ -30,7 +49,7 @@ func convolution(r *Row, s *core.ArraySpec) {
 	h, w, fh, fw := at("ifmap_h"), at("ifmap_w"), at("filt_h"), at("filt_w")
 	sh := r.Or("stride_h", 1, 1, maxExtent)
 	sw := r.Or("stride_w", sh, 1, maxExtent)
-	if fh > h || fw > w {
+	if (fh > h || fw > w) && !r.spoiltIn("ifmap_h", "ifmap_w", "filt_h", "filt_w") {
 		r.Bad("filt_h", "a window that fits the input of %d×%d", h, w)
 	}
 	channels, filters := at("channels"), at("num_filt")
@@ -41,8 +60,11 @@ func convolution(r *Row, s *core.ArraySpec) {
 		return
 	}
 	p, q := (h-fh+2*sh-1)/sh, (w-fw+2*sw-1)/sw
-	s.M, s.K, s.Taps, s.Line = p*q, fh*fw*channels/s.Groups, fh*fw, q
-	s.N = filters / s.Groups
+	depth, ok := multiply(fh, fw, channels/s.Groups)
+	if !ok {
+		r.Bad("channels", "a window of at most %d elements in all channels of a group: %d × %d × %d are more", int64(maxDerived), fh, fw, channels/s.Groups)
+	}
+	s.M, s.K, s.N, s.Taps, s.Line = p*q, depth, filters/s.Groups, fh*fw, q
 }
 
 // A mapping is Timeloop's short form, as ONNXim's tests have it: the problem,
@@ -102,19 +124,60 @@ func parseTiling(text string) (t tiling, err error) {
 			return t, fmt.Errorf("tiles that cover %c%d, not %d of %d", axes[i], t.total[i], n, t.inner[i])
 		}
 	}
+	e := t.inner
+	_, rows := multiply(e[0], e[3], e[4])
+	_, depth := multiply(e[1], e[5], e[6])
+	if !rows || !depth {
+		return t, fmt.Errorf("tiles with N × P × Q and C × S × R of at most %d each", int64(maxDerived))
+	}
 	return t, nil
+}
+
+// fits notes a tile whose operands the machine's scratchpad has no room for.
+func (t *tiling) fits(r *Row, machine *core.Config, element int64) {
+	sh := r.Or("stride_h", 1, 1, maxExtent)
+	sw := r.Or("stride_w", sh, 1, maxExtent)
+	if t.total[window]*t.total[window+1] == 1 {
+		sh, sw = 1, 1 // pixels between are not loaded
+	}
+	var e extent
+	for i := range e {
+		e[i] = min(t.inner[i], t.total[i])
+	}
+	ok := true // else a slot is beyond any scratchpad
+	n, c, m, p, q, fw, fh := e[0], e[1], e[2], e[3], e[4], e[5], e[6]
+	slots := []int64{
+		abi.SlotBytes(&ok, n, (p-1)*sh+fh, (q-1)*sw+fw, c, element),
+		abi.SlotBytes(&ok, fh*fw, c, m, element),
+		abi.SlotBytes(&ok, n, p, q, m, 4),
+	}
+	buffers := int64(machine.Core.Buffers)
+	if buffers == 0 {
+		buffers = 2
+	}
+	take := fmt.Sprintf("%d, %d and %d bytes", slots[0], slots[1], slots[2])
+	if !ok {
+		take = fmt.Sprintf("more than %v", sim.Bytes(abi.MaxTileWork))
+	}
+	if buffers*(slots[0]+slots[1]+slots[2]) > int64(machine.Scratchpad.Size) {
+		r.Bad("mapping", "a tile whose operands fit the scratchpad: input, weights and sums take %s, %d times each (core.buffers), and the scratchpad has %v (scratchpad.size)",
+			take, buffers, machine.Scratchpad.Size)
+	}
 }
 
 // tiled returns a product a tile of a row's mapping, clipped at the edges. The
 // longer side of the tile is what the array streams without a break.
-func tiled(r *Row, s core.ArraySpec) (specs []core.ArraySpec) {
+func tiled(r *Row, s core.ArraySpec, machine *core.Config) (specs []core.ArraySpec) {
 	t, err := parseTiling(r.Text("mapping"))
 	if err != nil {
 		r.Bad("mapping", "%v", err)
 		return nil
 	}
+	if machine.Scratchpad.Size > 0 {
+		t.fits(r, machine, int64(s.Type.Size()))
+	}
 	taps := t.inner[window] * t.inner[window+1]
-	product := taps*t.total[3]*t.total[4] == 1
+	product := slices.Max(t.total[3:]) == 1
 	if !product {
 		s.Taps = taps
 	}
@@ -130,7 +193,7 @@ func tiled(r *Row, s core.ArraySpec) (specs []core.ArraySpec) {
 		if product {
 			s.Line = n
 		}
-		if s.M, s.K, s.N = n*p*q, c*taps, m; s.M*s.K*s.N > 0 {
+		if s.M, s.K, s.N = n*p*q, c*taps, m; min(s.M, s.K, s.N) > 0 {
 			specs = append(specs, s)
 		}
 	}
