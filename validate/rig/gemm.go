@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 
+	"golang.org/x/sys/unix"
+
 	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/fw/rt"
 	"github.com/presi-sim/presi/hw/abi"
@@ -98,9 +100,15 @@ func (g Gemm) job(cfg *configs.Config, dev *rt.Device, lib *rt.Library, queue *r
 		return (int64(rows)*int64(cols)*int64(g.Type.Size()) + page - 1) / page * page
 	}
 	a, b, c := size(g.M, g.K), size(g.K, g.N), size(g.M, g.N)
+	doesNotFit := func(err error) error {
+		return lab.DoesNotFit(cfg, fmt.Sprintf("the matrices of a product of %d×%d×%d", g.M, g.K, g.N), abi.BODevice, a+b+c, err)
+	}
+	if a+b+c > int64(cfg.DRAM.Size) { // the driver may say no more than that such a buffer makes no sense
+		return nil, doesNotFit(unix.ENOSPC)
+	}
 	buffer, err := dev.NewBuffer(a+b+c, abi.BODevice)
 	if err != nil {
-		return nil, lab.DoesNotFit(cfg, fmt.Sprintf("the matrices of a product of %d×%d×%d", g.M, g.K, g.N), abi.BODevice, a+b+c, err)
+		return nil, doesNotFit(err)
 	}
 	kernels, err := lib.Gemm(&rt.Gemm{M: g.M, N: g.N, K: g.K, FreeB: true,
 		A: rt.Matrix(buffer.Addr, g.Type, g.K),

@@ -52,6 +52,11 @@ func TestGemmThatDoesNotFit(t *testing.T) {
 	require.NoError(t, err)
 	_, err = Gemm{1 << 16, 1 << 16, 1 << 16, abi.BF16}.Measure(context.Background(), cfg)
 	require.ErrorContains(t, err, "the matrices of a product of 65536×65536×65536 need 24 GiB, tiny has 64 MiB of device memory (dram.size)")
+	tpu, err := configs.Machine("tpu-v4")
+	require.NoError(t, err)
+	_, err = Gemm{1_000_000, 1_000_000, 1_000_000, abi.BF16}.Measure(context.Background(), tpu)
+	require.EqualError(t, err, "the matrices of a product of 1000000×1000000×1000000 need 5.457 TiB, tpu-v4 has 32 GiB of device memory (dram.size): "+
+		"want less work at once, such as a smaller batch, or a larger dram.size")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	_, err = Gemm{256, 256, 256, abi.BF16}.Measure(ctx, cfg)
