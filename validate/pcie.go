@@ -21,7 +21,7 @@ func pcieTables(ctx context.Context, o *Options) ([]Table, error) {
 	write := collector{name: "PCIe DMA writes", source: sigcomm, limits: worst(1)}
 	read := collector{name: "PCIe DMA reads", source: sigcomm, limits: worst(1)}
 	both := collector{name: "PCIe DMA writes and reads at once", source: sigcomm, limits: worst(1)}
-	err := measure(ctx, o, "pcie/pcie_model.csv", &batch.PCIe, func(r *batch.Row, m rig.LinkRates) {
+	err := measure(ctx, o, "pcie/pcie_model.csv", &batch.PCIe, func(r *batch.Row, m batch.PCIeResult) {
 		name := fmt.Sprintf("%s %s mps %s mrrs %s", r.Text("gen"), r.Text("lanes"), r.Text("mps"), r.Text("mrrs"))
 		if r.Text("rcb_chunks") == "1" {
 			name += " by rcb " + r.Text("rcb")

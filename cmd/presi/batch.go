@@ -12,8 +12,8 @@ import (
 
 const batchHelp = `
 
-A batch is a CSV file whose first line names its columns; each row becomes a line
-of JSON, in order. A row with a mistake becomes {"row": …, "error": …}, its
+A batch is a CSV file whose first line names its columns; each row is one line and
+becomes a line of JSON, in order. A row with a mistake becomes {"row": …, "error": …}, its
 mistakes are printed besides, and the other rows run (exit code 3).`
 
 func (a *app) batchFlag(c *cobra.Command, to *string, columns string) {

@@ -16,7 +16,8 @@ writes, of reads and of both at once, and the latency of one read. Tags are
 unlimited unless column tags says otherwise; rtt_ns is the round trip of one
 request alone; its time on the wire is its least. Further columns are ignored,
 save those that look like one of these two misspelt. A line
-repeats its row.` + batchHelp,
+repeats its row. Gen6 is unvalidated: there is no reference for its flits, and
+its lines say "unvalidated": true.` + batchHelp,
 		Example: "  presi pcie --batch links.csv",
 	}, func(c *cobra.Command, _ []string) error {
 		if err := wantsBatch(c, file); err != nil {

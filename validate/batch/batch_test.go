@@ -45,10 +45,12 @@ func TestBadRows(t *testing.T) {
 			"DDR4_2400U,robabgra,spiral,fast,0\n" +
 			"DDR4_2400U,robabgracoch,seq_rd,sat\n" +
 			"\n" +
+			"DDR4_2400U, ,seq_rd,sat,1000\n" +
 			"HBM3_6400_1ch,rocobabgrach,rand_rw21,mlp4,1000\n", 2,
 			[]string{`points.csv:3: row 2: device = DDR9: want one of `, `points.csv:4: row 3: map = robabgra: want`,
 				`row 3: pattern: "spiral" is not a pattern`, `row 3: mode: "fast" is not a mode`,
-				`row 3: n = "0": want a whole number from 1 to 100000000`, `points.csv:5: row 4: 4 fields; the header has 5 columns`}},
+				`row 3: n = "0": want a whole number from 1 to 100000000`, `points.csv:5: row 4: 4 fields; the header has 5 columns`,
+				`points.csv:7: row 5: map = "": want an address map, such as robabgracoch`}},
 		{&PCIe, "gen,lanes,mps,mrrs,rcb,rcb_chunks,size_B,tags,rtt_ns,note\n" +
 			"gen3,x8,256,512,64,0,64,,,fine\n" +
 			"gen7,x3,100,512,64,2,64,,,\n" +
@@ -86,11 +88,11 @@ func TestBadRows(t *testing.T) {
 
 func TestBadHeaders(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                     "points.csv: empty; want a line of column names: device,map,pattern,mode,n",
-		"device,map,pattern,n\n":               "points.csv:1: column mode is missing",
-		"device,map,pattern,mode,n,n\n":        "column n is there twice",
-		"device,map,pattern,mode,n,colour\n":   `no such column: "colour"`,
-		"\"device,map,pattern,mode,n,colour\n": "points.csv: ",
+		"":                                   "points.csv: empty; want a line of column names: device,map,pattern,mode,n",
+		"device,map,pattern,n\n":             "points.csv:1: column mode is missing",
+		"device,map,pattern,mode,n,n\n":      "column n is there twice",
+		"device,map,pattern,mode,n,colour\n": `no such column: "colour"`,
+		"\n\"device,map,pattern,mode,n\n1\n": "points.csv:2: extraneous or missing \" in quoted-field in column 28 of the line",
 	} {
 		var out bytes.Buffer
 		_, err := DRAM.Run(context.Background(), "points.csv", strings.NewReader(text), &out, 1)
@@ -132,6 +134,24 @@ func TestQuotesInTheWay(t *testing.T) {
 	require.Len(t, failed, 1)
 	require.ErrorContains(t, failed[0], "points.csv:2: row 1: ")
 	require.Len(t, lines, 2)
+	require.Contains(t, lines[1], "cycles")
+
+	lines, failed = run(t, Array(BareArray), "M,K,N,array_h,array_w,dataflow\r\n1,2,3,4,4,ws\r\n5,2,3,4,4,\"ws\r\n\r\n6,2,3,4,4,ws\r\n7,2,3,4,4,\"ws\"\n8,1,1,1,1,ws", 1)
+	require.Len(t, failed, 1)
+	require.ErrorContains(t, failed[0], `points.csv:3: row 2: extraneous or missing " in quoted-field in column 1`)
+	require.Len(t, lines, 5)
+	for _, i := range []int{0, 2, 3, 4} {
+		require.Contains(t, lines[i], "cycles")
+	}
+}
+
+// A result that JSON has no number for is an error of its row: those behind it
+// run. SCALE-Sim counts no cycle for one multiply-accumulate in one element.
+func TestResultsThatAreNotFinite(t *testing.T) {
+	lines, failed := run(t, Array(BareArray), "M,K,N,array_h,array_w,dataflow,overlap\n1,1,1,1,1,os,scalesim\n8,8,8,8,8,os,scalesim\n", 1)
+	require.Len(t, failed, 1)
+	require.EqualError(t, failed[0], "points.csv:2: row 1: no result: +Inf is no finite number")
+	require.Equal(t, map[string]any{"row": 1.0, "error": failed[0].Error()}, lines[0])
 	require.Contains(t, lines[1], "cycles")
 }
 
@@ -278,6 +298,9 @@ func TestGenerations(t *testing.T) {
 	require.Empty(t, failed)
 	for i := 0; i < len(lines); i += 2 {
 		require.Equal(t, lines[i]["wr_Gbps"], lines[i+1]["wr_Gbps"])
+		mark, marked := lines[i]["unvalidated"]
+		require.Equal(t, i == 10, marked, "Gen6 alone")
+		require.Equal(t, marked, mark == true)
 		if i > 0 {
 			require.Greater(t, lines[i]["wr_Gbps"], lines[i-2]["wr_Gbps"])
 		}

@@ -25,6 +25,9 @@ var DRAM = Kind{
 	Measure: func(r *Row) any {
 		cfg := mem.Config{Device: r.Text("device"), Map: r.Text("map")}
 		pattern, mode := r.Text("pattern"), r.Text("mode")
+		if cfg.Map == "" { // for the model that is a default
+			r.Bad("map", "an address map, such as robabgracoch")
+		}
 		for _, fault := range cfg.Validate() {
 			r.Fault(fault, nil)
 		}

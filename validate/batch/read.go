@@ -4,7 +4,6 @@
 package batch
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io"
@@ -32,17 +31,19 @@ type Header struct {
 	AnyOther bool
 }
 
-// Read reads a CSV file whose first line names its columns. The error is of the
-// file as a whole: no header, or one with columns that are missing, twice there
-// or unknown. Mistakes of a row are in the row.
+// Read reads a CSV file whose first line names its columns. Each row is one
+// line: a field in quotes ends on it. The error is of the file as a whole: no
+// header, or one with columns that are missing, twice there or unknown. Mistakes
+// of a row are in the row.
 func (h *Header) Read(file string, r io.Reader) ([]*Row, error) {
-	c := csv.NewReader(r)
-	c.FieldsPerRecord = -1
-	names, err := c.Read()
-	if errors.Is(err, io.EOF) {
+	l := newLines(r)
+	names, err := l.read()
+	switch {
+	case errors.Is(err, io.EOF):
 		return nil, fmt.Errorf("%s: empty; want a line of column names: %s", file, h.list())
-	}
-	if err != nil {
+	case isSyntax(err):
+		return nil, fmt.Errorf("%s:%d: %w", file, l.at, err)
+	case err != nil:
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
 	for i := range names {
@@ -51,36 +52,31 @@ func (h *Header) Read(file string, r io.Reader) ([]*Row, error) {
 	if err := h.check(file, names); err != nil {
 		return nil, err
 	}
-	rows, err := h.rows(file, c, names)
+	rows, err := h.rows(file, l, names)
 	if err == nil && len(rows) == 0 {
 		err = fmt.Errorf("%s: no rows behind the line of column names", file)
 	}
 	return rows, err
 }
 
-func (h *Header) rows(file string, c *csv.Reader, names []string) (rows []*Row, err error) {
+func (h *Header) rows(file string, l *lines, names []string) (rows []*Row, err error) {
 	at := map[string]int{}
 	for i, n := range names {
 		at[n] = i
 	}
 	for {
-		fields, err := c.Read()
+		fields, err := l.read()
 		if errors.Is(err, io.EOF) {
 			return rows, nil
 		}
-		row := &Row{File: file, Number: len(rows) + 1, fields: fields, at: at}
-		var syntax *csv.ParseError
+		row := &Row{File: file, Line: l.at, Number: len(rows) + 1, fields: fields, at: at}
 		switch {
-		case errors.As(err, &syntax):
-			row.Line = syntax.StartLine
-			row.faults = append(row.faults, row.errorf("%v in column %d", syntax.Err, syntax.Column))
+		case isSyntax(err):
+			row.faults = append(row.faults, row.errorf("%w", err))
 		case err != nil:
 			return rows, fmt.Errorf("%s: %w", file, err)
-		default:
-			row.Line, _ = c.FieldPos(0)
-			if len(fields) != len(names) {
-				row.faults = append(row.faults, row.errorf("%d fields; the header has %d columns", len(fields), len(names)))
-			}
+		case len(fields) != len(names):
+			row.faults = append(row.faults, row.errorf("%d fields; the header has %d columns", len(fields), len(names)))
 		}
 		rows = append(rows, row)
 	}

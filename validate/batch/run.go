@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,8 +30,6 @@ func (k *Kind) Run(ctx context.Context, file string, in io.Reader, out io.Writer
 	if err != nil {
 		return nil, fileError{err}
 	}
-	enc := json.NewEncoder(out)
-	enc.SetEscapeHTML(false)
 	err = Ordered(ctx, len(rows), workers, func(i int) any { return k.row(ctx, rows[i]) }, func(i int, line any) error {
 		if e := rows[i].Err(); e != nil {
 			failed = append(failed, e)
@@ -38,9 +37,30 @@ func (k *Kind) Run(ctx context.Context, file string, in io.Reader, out io.Writer
 		} else if k.Repeat {
 			line = repeated{k, rows[i], line}
 		}
-		return enc.Encode(line)
+		text, e := encode(line)
+		if e != nil {
+			e = rows[i].errorf("no result: %w", e)
+			failed = append(failed, e)
+			if text, e = encode(rowError{rows[i].Number, e.Error()}); e != nil {
+				return e
+			}
+		}
+		_, e = out.Write(text)
+		return e
 	})
 	return failed, err
+}
+
+// encode returns a line of JSON. Its error says which number there is none for.
+func encode(line any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	err := enc.Encode(line)
+	if odd := (*json.UnsupportedValueError)(nil); errors.As(err, &odd) {
+		err = fmt.Errorf("%s is no finite number", odd.Str)
+	}
+	return b.Bytes(), err
 }
 
 // One measures a row of values that are no file's. In messages a column's name
@@ -100,8 +120,11 @@ func (l repeated) MarshalJSON() ([]byte, error) {
 		out = append(append(append(strconv.AppendQuote(out, c.Name), ':'), value...), ',')
 	}
 	result, err := json.Marshal(l.result)
-	if err != nil || len(result) < 2 || result[0] != '{' {
-		return nil, errors.Join(err, errors.New("batch: a result that is no object"))
+	switch {
+	case err != nil:
+		return nil, err
+	case result[0] != '{':
+		return nil, errors.New("batch: a result that is no object")
 	}
 	return append(out, result[1:]...), nil
 }
