@@ -37,7 +37,7 @@ func TestTargets(t *testing.T) {
 	gated := 0
 	for _, x := range tables {
 		t.Logf("%-50s %5d points: mean %.3f %%, p90 %.3f %%, worst %.3f %% (%s)", x.Name, x.Points, x.MeanPct, x.P90Pct, x.WorstPct, x.WorstPoint)
-		assert.True(t, x.Pass, "%s: mean %.3f %%, p90 %.3f %%, worst %.3f %% at %s, R² %.4f; want %s",
+		assert.True(t, x.Pass, "%s: mean %.3f %%, p90 %.3f %%, worst %.3f %% at %s, R² %v; want %s",
 			x.Name, x.MeanPct, x.P90Pct, x.WorstPct, x.WorstPoint, x.R2, x.Target)
 		assert.Positive(t, x.Points, x.Name)
 		if x.Target != "" {

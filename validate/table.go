@@ -4,6 +4,7 @@
 package validate
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -20,9 +21,30 @@ type Table struct {
 	P90Pct     float64 `json:"p90_pct"`
 	WorstPct   float64 `json:"worst_pct"`
 	WorstPoint string  `json:"worst_point"`  // "" if every point is exact
-	R2         float64 `json:"r2,omitempty"` // of the model's values against the reference's, where it is asked for
+	R2         Fit     `json:"r2,omitempty"` // of the model's values against the reference's, where it is asked for
 	Target     string  `json:"target"`       // "" if none is set
 	Pass       bool    `json:"pass"`         // the target holds; true without one
+}
+
+// Fit is a coefficient of determination, NaN where it is not defined. In JSON
+// that is null.
+type Fit float64
+
+func (f Fit) defined() bool { return !math.IsNaN(float64(f)) }
+
+// MarshalJSON implements json.Marshaler.
+func (f Fit) MarshalJSON() ([]byte, error) {
+	if !f.defined() {
+		return []byte("null"), nil
+	}
+	return json.Marshal(float64(f))
+}
+
+func (f Fit) String() string {
+	if !f.defined() {
+		return "–"
+	}
+	return fmt.Sprintf("%.4f", float64(f))
 }
 
 // limits is a table's target in percent; a limit that is not set is negative.
@@ -103,7 +125,7 @@ func (c *collector) rows(t *Table) (out []limitRow) {
 		}
 	}
 	if c.r2 >= 0 {
-		out = append(out, limitRow{fmt.Sprintf("R² > %g", c.r2), t.R2 > c.r2})
+		out = append(out, limitRow{fmt.Sprintf("R² > %g", c.r2), t.R2 > Fit(c.r2)}) // never of what is not defined
 	}
 	return out
 }
@@ -121,8 +143,12 @@ func (c *collector) target() string {
 	return strings.Join(texts, ", ")
 }
 
-// rSquared is 1 − residual / total sum of squares.
-func rSquared(got, want []float64) float64 {
+// rSquared is 1 − residual / total sum of squares. It is not defined where the
+// references are all the same.
+func rSquared(got, want []float64) Fit {
+	if len(want) == 0 || slices.Min(want) == slices.Max(want) {
+		return Fit(math.NaN())
+	}
 	var mean, residual, total float64
 	for _, w := range want {
 		mean += w / float64(len(want))
@@ -131,5 +157,5 @@ func rSquared(got, want []float64) float64 {
 		residual += (got[i] - w) * (got[i] - w)
 		total += (w - mean) * (w - mean)
 	}
-	return 1 - residual/total
+	return Fit(1 - residual/total)
 }

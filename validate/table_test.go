@@ -2,6 +2,7 @@ package validate
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -51,9 +52,30 @@ func TestRSquared(t *testing.T) {
 	for i := range 5 {
 		c.add("", float64(1+i), float64(1+i))
 	}
-	require.Equal(t, 1.0, c.table().R2)
+	require.EqualValues(t, 1, c.table().R2)
 	require.Equal(t, "mean ≤ 100 %, R² > 0.93", c.table().Target)
 	c.add("", 3, 6) // total about the mean 3.5: 17.5; residual 9
-	require.InDelta(t, 1-9/17.5, c.table().R2, 1e-12)
+	require.InDelta(t, 1-9/17.5, float64(c.table().R2), 1e-12)
 	require.False(t, c.table().Pass)
+}
+
+// Without two different references there is no R²: a dash, null, and a target
+// that is not shown to hold.
+func TestRSquaredThatIsNotDefined(t *testing.T) {
+	for _, got := range [][]float64{{5}, {4}, {5, 5}, {4, 6}} {
+		c := collector{name: "n", source: "s", limits: mean(100).r2At(0.93)}
+		for _, v := range got {
+			c.add("", v, 5)
+		}
+		table := c.table()
+		require.False(t, table.Pass)
+		require.Contains(t, table.cells()[5], "MISSED (R² –)")
+		var b strings.Builder
+		require.NoError(t, WriteJSON(&b, []Table{table}, false))
+		require.Contains(t, b.String(), `"r2":null,`)
+	}
+	var b strings.Builder
+	require.NoError(t, WriteJSON(&b, []Table{{R2: 0.5}, {}}, false))
+	require.Equal(t, 1, strings.Count(b.String(), `"r2":0.5,`))
+	require.Equal(t, 1, strings.Count(b.String(), "r2"), "left out where it is not asked for")
 }

@@ -32,7 +32,7 @@ func (t *Table) cells() []string {
 		target += ": MISSED"
 	}
 	if t.R2 != 0 {
-		target = fmt.Sprintf("%s (R² %.4f)", target, t.R2)
+		target = fmt.Sprintf("%s (R² %v)", target, t.R2)
 	}
 	return []string{t.Name, fmt.Sprint(t.Points), percent(t.MeanPct), percent(t.P90Pct), worst, target}
 }
