@@ -32,7 +32,9 @@ func (a *app) memCommand() *cobra.Command {
 		Use:   "mem [flags]",
 		Short: "drive a memory device with traffic and measure it",
 		Long: `Mem drives the controllers of device memory with a pattern of transactions and
-measures bandwidth, read latency and row hits.` + batchHelp,
+measures bandwidth, read latency and row hits. Writes count as done when a
+controller's buffer has taken them. What would so be above the peak, as few writes
+would, is bounded by the time of their bursts on the busiest data bus.` + batchHelp,
 		Example: `  presi mem --device HBM2_2000_8ch --map rocobabgrach --pattern rand_rw21 --mode sat -n 100000
   presi mem --batch points.csv`,
 	}, func(c *cobra.Command, _ []string) error { return a.mem(c, f) })

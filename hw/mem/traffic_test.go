@@ -103,3 +103,30 @@ func TestReplayStops(t *testing.T) {
 	require.Zero(t, m)
 	require.Equal(t, 3, asked)
 }
+
+// Writes that buffers have taken are no faster than the data buses, however few
+// they are, and whatever they are mixed with.
+func TestNoTrafficIsAboveThePeak(t *testing.T) {
+	measure := func(device, amap, pattern, mode string, n int64) Measurement {
+		m, err := Replay(onward, Config{Device: device, Map: amap}, pattern, mode, n)
+		require.NoError(t, err)
+		return m
+	}
+	for _, device := range Devices() {
+		for _, amap := range []string{"rocobabgrach", "robabgracoch"} {
+			for _, pattern := range []string{"seq_wr", "seq_rw21", "triad", "rand_wr", "conflict2_wr", "stride32_wr"} {
+				for _, mode := range []string{"sat", "mlp4", "rate100"} {
+					for _, n := range []int64{1, 3, 40, 1000, 5000} {
+						m := measure(device, amap, pattern, mode, n)
+						require.Positive(t, m.BandwidthGBps)
+						require.LessOrEqual(t, m.PctPeak, 100.0, "%s %s %s %s %d", device, amap, pattern, mode, n)
+					}
+				}
+			}
+		}
+	}
+	// A thousand bursts on 32 buses: the busiest have 32.
+	require.InDelta(t, 100*1000/(32*32.0), measure("HBM3_6400_16ch", "rocobabgrach", "seq_wr", "sat", 1000).PctPeak, 1e-9)
+	// One bus of the 32 has them all.
+	require.InDelta(t, 100/32.0, measure("HBM3_6400_16ch", "chrarobabgco", "seq_wr", "sat", 40).PctPeak, 1e-9)
+}
