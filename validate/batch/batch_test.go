@@ -327,7 +327,7 @@ func TestLinesRepeatTheirRows(t *testing.T) {
 // Work whose cycles do not fit 63 bits is a mistake of the row, whichever columns
 // say so, and the row behind it runs.
 func TestWorkThatCannotBeCounted(t *testing.T) {
-	slow := core.Config{Array: core.ArrayConfig{Rows: 1, Cols: 1, F32Cycles: 64, BurstCycles: 1024}}
+	slow := core.Config{Array: core.ArrayConfig{Rows: 1, Cols: 1, F32Cycles: 64, BurstRows: 1, BurstCycles: 1024}}
 	const geometry = "ifmap_h,ifmap_w,filt_h,filt_w,channels,num_filt,groups,array_h,array_w\n"
 	for _, test := range []struct {
 		kind             *Kind
