@@ -35,6 +35,9 @@ type GemmTime struct {
 // reports of itself. The first has filled the translations; B lies in memory as
 // the kernel asks.
 func (g Gemm) Measure(ctx context.Context, cfg *configs.Config) (t GemmTime, err error) {
+	if err := ctx.Err(); err != nil {
+		return t, err
+	}
 	sys := lab.NewSystem(cfg, nil, 0, false)
 	defer sys.Engine.Shutdown()
 	stop := context.AfterFunc(ctx, func() { sys.Engine.Post(sys.Engine.Stop) })
