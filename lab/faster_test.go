@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"fmt"
 	"testing"
 
 	"github.com/stretchr/testify/assert"
@@ -46,5 +47,19 @@ func TestFasterPartsNoSlower(t *testing.T) {
 			}
 			t.Logf("%-38s %-16s %v", layer, p.key, times)
 		}
+	}
+}
+
+// An array whose instructions stream bursts of rows is as busy with one height of a
+// matrix as with another: the mapper cuts tiles to bursts.
+func TestTilesFitBursts(t *testing.T) {
+	for _, rows := range []int{504, 512, 516, 600, 640, 1000, 1024} {
+		o := options(t, "gemmini-8x8", fmt.Sprintf("gemm:%dx512x512", rows), workload.Options{DType: workload.I8})
+		o.TimingOnly = true
+		r, err := Run(context.Background(), o)
+		require.NoError(t, err)
+		macs := float64(rows) * 512 * 512
+		util := macs / float64(o.Machine.Array.Peak()) / float64(sim.NewClock(o.Machine.Core.Clock).Cycles(computing(r)))
+		assert.Greater(t, util, 0.97, "%d rows", rows)
 	}
 }

@@ -11,7 +11,7 @@ import (
 // itself but from its data sheet, for kernels on a number of its cores.
 func MapperOptions(cfg *configs.Config, memory *mem.DRAM, cores int) rt.Options {
 	clock := sim.NewClock(cfg.Core.Clock)
-	o := rt.Options{
+	return rt.Options{
 		Dataflow:          uint8(cfg.Array.Dataflow),
 		Cores:             cores,
 		BytesPerCycle:     float64(memory.PeakRate()) / float64(cfg.Core.Clock) / float64(cores),
@@ -20,14 +20,12 @@ func MapperOptions(cfg *configs.Config, memory *mem.DRAM, cores int) rt.Options 
 		Buffers:           cfg.Core.Buffers,
 		RunBytes:          int(cfg.Core.RunBytes),
 		Arrays:            cfg.Array.Units,
+		BurstRows:         cfg.Array.BurstRows,
+		BurstCycles:       cfg.Array.BurstCycles,
 		F32Cycles:         cfg.Array.F32Cycles,
 		SpecialCycles:     cfg.Vector.SpecialCycles,
 		ShareCycles:       int(clock.Cycles(cfg.Core.ShareTime)),
 	}
-	if cfg.Array.BurstRows > 0 {
-		o.RowCycles = max(float64(cfg.Array.BurstCycles)/float64(cfg.Array.BurstRows), 1)
-	}
-	return o
 }
 
 // loadCycles is what a load takes alone: its translation is at hand, the memory

@@ -210,8 +210,7 @@ func (m *machine) partly(cores, longest, sum int64) int64 {
 // read once.
 func (l *plan) bound() int64 {
 	p := l.p
-	array := satMul(p.array(l.m, l.h*p.ow, l.n, p.cg), l.q, l.m.cycles(p))
-	array = satMul(ceilDiv(array, l.m.arrays), l.m.row) / 16
+	array := ceilDiv(satMul(p.array(l.m, l.h*p.ow, l.n, p.cg), l.q, l.m.cycles(p)), l.m.arrays)
 	weights := satMul(p.r*p.s, p.cg, l.n, p.in)
 	if !p.shared {
 		weights *= l.q
@@ -238,7 +237,7 @@ func (l *plan) array() int64 {
 	p, t := l.p, l.tile
 	total := satMul(l.q, l.m.cycles(p), overRows(l, func(mw int64) int64 { return p.overM(l.m, mw) }),
 		over(p.cg, t.k, func(k int64) int64 { return p.overK(l.m, k) }), l.overColumns())
-	return satMul(ceilDiv(total, l.m.arrays), l.m.row)/16 + satMul(l.q, l.mt, l.nt, l.kt, opCycles)
+	return ceilDiv(total, l.m.arrays) + satMul(l.q, l.mt, l.nt, l.kt, opCycles)
 }
 
 // array is the row cycles of one tile. The time of a product is a product of
@@ -260,7 +259,19 @@ func (p *product) overM(m *machine, mw int64) int64 {
 	case abi.InputStationary:
 		return ceilDiv(mw, m.cols)
 	}
-	return max(mw, m.rows)
+	return max(m.bursts(mw), m.rows)
+}
+
+// bursts is the cycles in which rows stream, cut into array instructions.
+func (m *machine) bursts(rows int64) int64 {
+	if m.burst == 0 {
+		return max(rows, m.least)
+	}
+	n, rest := satMul(rows/m.burst, max(m.burst, m.least)), rows%m.burst
+	if rest > 0 {
+		rest = max(rest, m.least)
+	}
+	return n + rest
 }
 
 func (p *product) overN(m *machine, n int64) int64 {

@@ -28,8 +28,9 @@ type Options struct {
 	PortBytesPerCycle float64
 	// Arrays in a core, which share each product; 0: 1.
 	Arrays int
-	// RowCycles is how many cycles a row of int8 or bf16 operands takes; 0: 1.
-	RowCycles float64
+	// BurstRows is how many rows one array instruction streams at most, 0: any
+	// number, and BurstCycles how long it takes at least, in rows of int8 or bf16.
+	BurstRows, BurstCycles int
 	// ShareCycles is what a kernel on several cores takes beside; one that gains
 	// less from them has one core.
 	ShareCycles int
@@ -58,7 +59,7 @@ func NewLibrary(info *abi.DeviceInfo, o Options) *Library {
 	m := machine{
 		rows: int64(info.ArrayRows), cols: int64(info.ArrayCols), lanes: int64(info.VectorLanes),
 		spad: int64(min(info.ScratchpadSize, 1<<30)), cores: int64(info.NumCores),
-		f32: 6, run: 512, latency: 256, flow: o.Dataflow, arrays: 1, row: 16, buffers: 2, special: 4,
+		f32: 6, run: 512, latency: 256, flow: o.Dataflow, arrays: 1, buffers: 2, special: 4,
 	}
 	m.rate = max(int64(24*info.ArrayCols), 1)
 	override(&m.cores, o.Cores)
@@ -68,7 +69,8 @@ func NewLibrary(info *abi.DeviceInfo, o Options) *Library {
 	override(&m.special, o.SpecialCycles)
 	override(&m.arrays, o.Arrays)
 	override(&m.buffers, o.Buffers)
-	override(&m.row, int(16*o.RowCycles))
+	override(&m.burst, o.BurstRows)
+	override(&m.least, o.BurstCycles)
 	override(&m.together, o.ShareCycles)
 	if o.BytesPerCycle > 0 {
 		m.rate = max(int64(16*o.BytesPerCycle), 1)

@@ -16,7 +16,8 @@ type machine struct {
 	port       int64 // the same for one core alone
 	arrays     int64 // in a core
 	buffers    int64 // slots of an operand with several tiles, if they fit
-	row        int64 // sixteenths of a cycle a row of operands takes
+	burst      int64 // rows of an array instruction, 0: any number,
+	least      int64 // and the cycles it takes at least
 	together   int64 // cycles that sharing a kernel among cores takes
 	run        int64 // bytes of the shortest efficient run
 	latency    int64 // cycles of a load
