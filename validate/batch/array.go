@@ -43,7 +43,7 @@ func Array(machine core.Config) *Kind {
 	}
 	k.Columns = append(k.Columns, convColumns...)
 	k.Columns = append(k.Columns, Column{Name: "mapping", Optional: true, Doc: "tiling of a convolution: [T] … - [O] … - [I] …; " +
-		"a machine's scratchpad must have room for core.buffers slots of its tile's input (by stride_h and stride_w), weights and 4-byte sums"})
+		"a machine's scratchpad must have room for its tile's input (by stride_h and stride_w), weights and 4-byte sums"})
 	k.Ignored = arrayResults
 	k.Measure = func(r *Row) any { return measureArray(r, machine) }
 	return k

@@ -378,26 +378,26 @@ func TestBlankGeometry(t *testing.T) {
 // A tile that a machine's scratchpad has no room for is a mistake; the published
 // tilings run.
 func TestTilesFitTheScratchpad(t *testing.T) {
-	machine := core.Config{Core: core.CoreConfig{Buffers: 2}, Array: core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1},
+	machine := core.Config{Array: core.ArrayConfig{Rows: 8, Cols: 8, F32Cycles: 1},
 		Scratchpad: core.ScratchpadConfig{Size: 80 << 10}}
-	single, small, bare := machine, machine, machine
-	single.Core.Buffers, small.Scratchpad.Size, bare.Scratchpad.Size = 1, 1<<10, 0
+	small, bare := machine, machine
+	small.Scratchpad.Size, bare.Scratchpad.Size = 1<<10, 0
 	whole := func(tile string) string { return "[T] " + tile + " - [O] N1 - [I] " + tile }
 	for _, test := range []struct {
 		machine core.Config
 		row     string // stride_h,dtype,mapping
 		want    string
 	}{
-		{machine, ",," + whole("N1000 C1000 M1000"), "input, weights and sums take 1000000, 1000000 and 4000000 bytes, 2 times each (core.buffers), and the scratchpad has 80KiB (scratchpad.size)"},
+		{machine, ",," + whole("N1000 C1000 M1000"), "input, weights and sums take 1000000, 1000000 and 4000000 bytes, and the scratchpad has 80KiB (scratchpad.size)"},
 		{machine, ",," + whole("C64 M64 P56 Q56 R3 S3"), "take 215296, 36864 and 802816 bytes"},
 		{machine, ",," + whole("N16777216 C16777216 M16777216"), "take more than 1TiB"},
 		{machine, ",," + whole("N64 C64 M64"), ""},
 		{machine, ",," + whole("C64 M8 P15 Q17 S3 R3"), ""},
-		{machine, ",bf16," + whole("C64 M8 P15 Q17 S3 R3"), "take 41344, 9216 and 8192 bytes"},
+		{machine, ",bf16," + whole("N2 C64 M8 P15 Q17 S3 R3"), "take 82688, 9216 and 16320 bytes"},
 		{machine, "2,," + whole("C64 M8 P15 Q17 S3 R3"), "take 69440, 4608 and 8192 bytes"},
 		{machine, "2,," + whole("C64 M8 P15 Q17"), ""},
-		{machine, ",," + whole("N2 C64 M8 P15 Q17 S3 R3"), "take 41344, 4608 and 16320 bytes"},
-		{single, ",," + whole("N2 C64 M8 P15 Q17 S3 R3"), ""},
+		{machine, ",," + whole("N2 C64 M8 P15 Q17 S3 R3"), ""},
+		{machine, ",," + whole("N4 C64 M8 P15 Q17 S3 R3"), "take 82688, 4608 and 32640 bytes"},
 		{small, ",," + whole("C64 M8 P15 Q17 S3 R3"), "the scratchpad has 1KiB"},
 		{bare, ",," + whole("N1000 C1000 M1000"), ""},
 		{machine, ",,[T] N8 C8 M8 - [O] N1 - [I] N1000 C1000 M1000", ""},

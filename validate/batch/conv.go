@@ -151,17 +151,13 @@ func (t *tiling) fits(r *Row, machine *core.Config, element int64) {
 		abi.SlotBytes(&ok, fh*fw, c, m, element),
 		abi.SlotBytes(&ok, n, p, q, m, 4),
 	}
-	buffers := int64(machine.Core.Buffers)
-	if buffers == 0 {
-		buffers = 2
-	}
 	take := fmt.Sprintf("%d, %d and %d bytes", slots[0], slots[1], slots[2])
 	if !ok {
 		take = fmt.Sprintf("more than %v", sim.Bytes(abi.MaxTileWork))
 	}
-	if buffers*(slots[0]+slots[1]+slots[2]) > int64(machine.Scratchpad.Size) {
-		r.Bad("mapping", "a tile whose operands fit the scratchpad: input, weights and sums take %s, %d times each (core.buffers), and the scratchpad has %v (scratchpad.size)",
-			take, buffers, machine.Scratchpad.Size)
+	if slots[0]+slots[1]+slots[2] > int64(machine.Scratchpad.Size) {
+		r.Bad("mapping", "a tile whose operands fit the scratchpad: input, weights and sums take %s, and the scratchpad has %v (scratchpad.size)",
+			take, machine.Scratchpad.Size)
 	}
 }
 
