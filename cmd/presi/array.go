@@ -22,8 +22,8 @@ groups counts how many follow one another. What no column says is of the machine
 given by --config; without one, of a bare array, which takes a row of any type
 in a cycle. A machine's scratchpad must have room for a mapping's tile: its input
 (by stride_h and stride_w, 1 if not given), its weights and its 4-byte sums;
-products and convolutions are not held against it. A line repeats its row; its util_pct are the multiply-accumulates as a share
-of the peak of their type.` + batchHelp,
+products and convolutions are not held against it. A line repeats its row; its
+util_pct are the multiply-accumulates as a share of the peak of their type.` + batchHelp,
 		Example: `  presi array --batch layers.csv
   presi array -c edge --batch tiles.csv`,
 	}, func(c *cobra.Command, _ []string) error {
