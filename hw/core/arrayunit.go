@@ -78,7 +78,7 @@ func (a *arrayUnit) schedule(o *arrayOp) {
 	cost, traffic := c.cfg.Array.Cost(&o.spec), c.cfg.Array.traffic(&o.spec)
 	stream := c.spad.alone(cost.Stream, traffic)
 	now := c.spad.array.at(edge)
-	o.lag = c.spad.array.lag(edge) - cycles(stream-cost.Stream)
+	o.lag, o.stretch = c.spad.array.lag(edge), cycles(stream-cost.Stream)
 	begin, before := now+cycles(cost.Preload), max(now, a.streamEnd)
 	if a.streamEnd > 0 {
 		begin = max(begin, a.streamEnd+cycles(int64(c.cfg.Array.TurnCycles)))
@@ -95,9 +95,9 @@ func (a *arrayUnit) schedule(o *arrayOp) {
 	a.arm()
 }
 
-// path is the critical path through o up to now, the array's last product.
+// path is the critical path through a product under way up to now.
 func (a *arrayUnit) path(o *arrayOp, now sim.Time) hw.Bill {
-	return limitedPath(o.bill, o.start, now, a.c.behind(&a.c.spad.array, o.lag), hw.Array)
+	return limitedPath(o.bill, o.start, now, a.c.behind(&a.c.spad.array, o.lag-o.stretch), hw.Array)
 }
 
 // limitedPath adds the time since start to a path: extra of it to the
@@ -129,7 +129,7 @@ func (a *arrayUnit) finish(uint64) {
 	now, o := c.e.Now(), q.at(q.head)
 	c.working--
 	c.total.ArrayBusy += int64(now - max(o.start, a.busyTo))
-	c.total.ScratchStall += int64(c.behind(&c.spad.array, max(o.lag, a.lag)))
+	c.total.ScratchStall += int64(c.behind(&c.spad.array, max(o.lag, a.lag)-o.stretch))
 	a.lag = c.spad.array.lag(c.clock.EdgeAtOrAfter(now))
 	c.total.MACs += o.spec.MACs()
 	a.busyTo = now

@@ -159,6 +159,7 @@ type arrayOp struct {
 	transB  bool
 	end     ticks // of the unit's own time: its last result
 	lag     ticks // the unit's at its start
+	stretch ticks // by which its bytes make it longer even alone
 }
 
 // patch is the part of an image under a tile of outputs, with its padding.
@@ -189,6 +190,7 @@ type vectorOp struct {
 	geom       patch
 	end        ticks // of the unit's own time
 	lag        ticks // the unit's at its start
+	stretch    ticks // by which its bytes make it longer even alone
 }
 
 // opEpilogue is the vector operation that turns accumulators into outputs.

@@ -75,3 +75,19 @@ func TestProductsInARow(t *testing.T) {
 		assert.Equal(t, hw.Bill{hw.Array: test.want, hw.Memory: 100 * ns}, l.Result.Bill, "%v, %d rows", test.overlap, test.rows)
 	}
 }
+
+// Products on banks that cannot keep up take as long as their bytes do; what that is
+// more is the scratchpad's, each product's once.
+func TestScratchpadStall(t *testing.T) {
+	for banks, stretched := range map[int]int64{16: 0, 2: 82 - 64} { // 256 or 32 bytes a cycle; a product has 2,624
+		cfg := testConfig()
+		cfg.Scratchpad.Banks, cfg.Core.RequestBytes, cfg.Core.PortBytes = banks, 1024, 16
+		m := newMachine(t, cfg, 0, 1<<14)
+		op := abi.MicroOp{Unit: abi.UnitArray, InType: abi.I8, Rows: 64, Cols: 8, Depth: 8, Spad: [4]uint32{0, 1024, 2048}}
+		l := m.launch(t, programAt(m, 8192, many(5, op)))
+		require.Equal(t, abi.StatusOK, l.Result.Code)
+		stall := 5 * sim.Time(stretched) * ns
+		assert.Equal(t, hw.Bill{hw.Array: (8 + 5*64 + 14) * ns, hw.Scratchpad: stall, hw.Memory: 100 * ns}, l.Result.Bill, "%d banks", banks)
+		assert.Equal(t, int64(stall), m.seen[0].ScratchStall, "%d banks", banks)
+	}
+}

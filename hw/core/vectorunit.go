@@ -50,7 +50,7 @@ func (v *vectorUnit) start() bool {
 		own := c.cfg.Vector.Cycles(o.spec(&c.cfg))
 		alone := c.spad.alone(own, o.traffic())
 		o.end = pace.at(edge) + cycles(alone)
-		o.lag -= cycles(alone - own)
+		o.stretch = cycles(alone - own)
 		c.want(abi.UnitVector, demandOf(o.traffic(), alone))
 		c.exec.vector(c, o)
 	}
@@ -64,7 +64,7 @@ func (v *vectorUnit) finish(uint64) {
 	now, o := c.e.Now(), q.at(q.head)
 	c.working--
 	c.total.VectorBusy += int64(now - o.start)
-	extra := c.behind(&c.spad.vector, o.lag)
+	extra := c.behind(&c.spad.vector, o.lag-o.stretch)
 	c.total.ScratchStall += int64(extra)
 	c.exec.joinVector(c)
 	q.head++
