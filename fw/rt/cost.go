@@ -71,7 +71,7 @@ func (l *plan) fits() bool {
 	for i, n := range l.tiles {
 		l.slots[i] = min(n, l.buffers)
 	}
-	if p.array(l.m, t.m*t.w, t.n, t.k)*l.m.cycles(p) > abi.MaxTileCycles/8 {
+	if p.array(l.m, t.m*t.w, p.stream(l.m, t.m, t.w), t.n, t.k)*l.m.cycles(p) > abi.MaxTileCycles/8 {
 		return false
 	}
 	return l.used() <= l.m.spad
@@ -210,7 +210,7 @@ func (m *machine) partly(cores, longest, sum int64) int64 {
 // read once.
 func (l *plan) bound() int64 {
 	p := l.p
-	array := ceilDiv(satMul(p.array(l.m, l.h*p.ow, l.n, p.cg), l.q, l.m.cycles(p)), l.m.arrays)
+	array := ceilDiv(satMul(p.array(l.m, l.h*p.ow, l.m.bursts(l.h*p.ow), l.n, p.cg), l.q, l.m.cycles(p)), l.m.arrays)
 	weights := satMul(p.r*p.s, p.cg, l.n, p.in)
 	if !p.shared {
 		weights *= l.q
@@ -235,7 +235,7 @@ func (m *machine) cycles(p *product) int64 {
 // array is the cycles of all products of the share, with edge tiles.
 func (l *plan) array() int64 {
 	p, t := l.p, l.tile
-	total := satMul(l.q, l.m.cycles(p), overRows(l, func(mw int64) int64 { return p.overM(l.m, mw) }),
+	total := satMul(l.q, l.m.cycles(p), overRows(l, func(m, w int64) int64 { return p.overM(l.m, m*w, p.stream(l.m, m, w)) }),
 		over(p.cg, t.k, func(k int64) int64 { return p.overK(l.m, k) }), l.overColumns())
 	return ceilDiv(total, l.m.arrays) + satMul(l.q, l.mt, l.nt, l.kt, opCycles)
 }
@@ -243,23 +243,33 @@ func (l *plan) array() int64 {
 // array is the row cycles of one tile. The time of a product is a product of
 // three factors, one an axis: folds of the stationary operand along two axes,
 // and the vectors that stream past it, at least as many as it takes to load the
-// next fold.
-func (p *product) array(m *machine, mw, n, k int64) int64 {
+// next fold; of weight-stationary products these are mw rows that take a stream of
+// cycles.
+func (p *product) array(m *machine, mw, stream, n, k int64) int64 {
 	groups := int64(1)
 	if p.groups > 1 {
 		groups = max(n/p.fg(), 1)
 	}
-	return satMul(groups, p.overM(m, mw), p.overN(m, n/groups), p.overK(m, k))
+	return satMul(groups, p.overM(m, mw, stream), p.overN(m, n/groups), p.overK(m, k))
 }
 
-func (p *product) overM(m *machine, mw int64) int64 {
+func (p *product) overM(m *machine, mw, stream int64) int64 {
 	switch m.flow {
 	case abi.OutputStationary:
 		return ceilDiv(mw, m.rows)
 	case abi.InputStationary:
 		return ceilDiv(mw, m.cols)
 	}
-	return max(m.bursts(mw), m.rows)
+	return max(stream, m.rows)
+}
+
+// stream is the cycles in which a tile's rows stream: a matrix's without a break, an
+// image's along the longer side of the tile.
+func (p *product) stream(m *machine, h, w int64) int64 {
+	if p.gemm {
+		return m.bursts(h * w)
+	}
+	return satMul(min(h, w), m.bursts(max(h, w)))
 }
 
 // bursts is the cycles in which rows stream, cut into array instructions.
@@ -307,10 +317,10 @@ func over(extent, tile int64, f func(int64) int64) int64 {
 	return sum
 }
 
-// overRows sums a function of a tile's pixels over the tiles of rows and columns.
-func overRows(l *plan, f func(int64) int64) int64 {
+// overRows sums a function of a tile's rows and columns of pixels over the tiles.
+func overRows(l *plan, f func(m, w int64) int64) int64 {
 	return over(l.h, l.tile.m, func(m int64) int64 {
-		return over(l.p.ow, l.tile.w, func(w int64) int64 { return f(m * w) })
+		return over(l.p.ow, l.tile.w, func(w int64) int64 { return f(m, w) })
 	})
 }
 
