@@ -3,6 +3,7 @@ package lab
 import (
 	"github.com/presi-sim/presi/configs"
 	"github.com/presi-sim/presi/fw/rt"
+	"github.com/presi-sim/presi/hw/core"
 	"github.com/presi-sim/presi/hw/mem"
 	"github.com/presi-sim/presi/sim"
 )
@@ -11,7 +12,7 @@ import (
 // itself but from its data sheet, for kernels on a number of its cores.
 func MapperOptions(cfg *configs.Config, memory *mem.DRAM, cores int) rt.Options {
 	clock := sim.NewClock(cfg.Core.Clock)
-	return rt.Options{
+	o := rt.Options{
 		Dataflow:          uint8(cfg.Array.Dataflow),
 		Cores:             cores,
 		BytesPerCycle:     float64(memory.PeakRate()) / float64(cfg.Core.Clock) / float64(cores),
@@ -20,18 +21,20 @@ func MapperOptions(cfg *configs.Config, memory *mem.DRAM, cores int) rt.Options 
 		Buffers:           cfg.Core.Buffers,
 		RunBytes:          int(cfg.Core.RunBytes),
 		Arrays:            cfg.Array.Units,
-		BurstRows:         cfg.Array.BurstRows,
-		BurstCycles:       cfg.Array.BurstCycles,
 		F32Cycles:         cfg.Array.F32Cycles,
 		SpecialCycles:     cfg.Vector.SpecialCycles,
 		ShareCycles:       int(clock.Cycles(cfg.Core.ShareTime)),
 	}
+	if cfg.Array.Overlap == core.DoubleBuffered { // SCALE-Sim knows no bursts
+		o.BurstRows, o.BurstCycles = cfg.Array.BurstRows, cfg.Array.BurstCycles
+	}
+	return o
 }
 
 // loadCycles is what a load takes alone: its translation is at hand, the memory
 // reads from a closed bank, and one request crosses the core's port.
 func loadCycles(cfg *configs.Config, memory *mem.DRAM) int {
-	core := &cfg.Core
-	port := (core.RequestBytes + core.PortBytes - 1) / core.PortBytes
-	return cfg.MMU.HitCycles + int(sim.NewClock(core.Clock).Cycles(memory.ReadLatency())) + int(port)
+	c := &cfg.Core
+	port := (c.RequestBytes + c.PortBytes - 1) / c.PortBytes
+	return cfg.MMU.HitCycles + int(sim.NewClock(c.Clock).Cycles(memory.ReadLatency())) + int(port)
 }

@@ -210,12 +210,18 @@ func (m *machine) partly(cores, longest, sum int64) int64 {
 // read once.
 func (l *plan) bound() int64 {
 	p := l.p
-	array := ceilDiv(satMul(p.array(l.m, l.h*p.ow, l.m.bursts(l.h*p.ow), l.n, p.cg), l.q, l.m.cycles(p)), l.m.arrays)
+	stream := l.h * p.ow
+	if l.m.least >= l.m.burst {
+		stream = l.m.bursts(stream) // else more bursts can take less
+	}
+	array := ceilDiv(satMul(p.array(l.m, l.h*p.ow, stream, l.n, p.cg), l.q, l.m.cycles(p)), l.m.arrays)
 	weights := satMul(p.r*p.s, p.cg, l.n, p.in)
 	if !p.shared {
 		weights *= l.q
 	}
 	ih, iw := p.patch(l.h, p.ow)
+	oneH, oneW := p.patch(1, 1)
+	ih, iw = min(ih, l.h*oneH), min(iw, p.ow*oneW) // tiles of a pixel pass over what strides do
 	channels := p.cg
 	if p.groups > 1 {
 		channels *= l.n / p.fg()

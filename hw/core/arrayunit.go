@@ -19,20 +19,27 @@ type arrayUnit struct {
 	lag       ticks    // and how far the own time was behind then
 	accept    *sim.Timer
 	done      *sim.Timer // of the oldest product under way
+	turn      *sim.Timer // the last product's, when the rows of the one before have entered:
+	turnAt    ticks
+	wants     int64 // what it wants of the scratchpad then; already: its turn has come
 }
 
+const already = -1
+
 func (a *arrayUnit) init(c *core, name string) {
-	*a = arrayUnit{c: c}
+	*a = arrayUnit{c: c, wants: already}
 	a.accept = c.e.NewTimer(name+" accept", a.open)
 	a.done = c.e.NewTimer(name+" done", a.finish)
+	a.turn = c.e.NewTimer(name+" turn", func(uint64) { a.takeTurn() })
 }
 
 // clear forgets what is under way.
 func (a *arrayUnit) clear() {
 	a.queue.clear()
-	a.closed, a.openAt, a.streamEnd, a.lastEnd, a.lag = false, 0, 0, 0, 0
+	a.closed, a.openAt, a.streamEnd, a.lastEnd, a.lag, a.wants = false, 0, 0, 0, 0, already
 	a.accept.Stop()
 	a.done.Stop()
+	a.turn.Stop()
 }
 
 // arm sets the timers by the pace of the unit.
@@ -44,6 +51,17 @@ func (a *arrayUnit) arm() {
 	if q.head != q.next {
 		a.done.Set(c.edgeOf(&c.spad.array, q.at(q.head).end), 0)
 	}
+	if a.wants != already {
+		a.turn.Set(c.edgeOf(&c.spad.array, a.turnAt), 0)
+	}
+}
+
+// takeTurn has the scratchpad serve the last product, from now on.
+func (a *arrayUnit) takeTurn() {
+	wants := a.wants
+	a.wants = already
+	a.turn.Stop()
+	a.c.want(abi.UnitArray, wants)
 }
 
 // start begins the next product if it may.
@@ -61,7 +79,7 @@ func (a *arrayUnit) start() bool {
 	c.working++
 	a.closed = true
 	if o.spec.M == 0 { // a no-operation
-		o.end = a.lastEnd
+		o.end, o.lag = a.lastEnd, c.spad.array.lag(c.clock.EdgeAtOrAfter(o.start))
 		a.arm()
 		return true
 	}
@@ -78,6 +96,9 @@ func (a *arrayUnit) schedule(o *arrayOp) {
 	cost, traffic := c.cfg.Array.Cost(&o.spec), c.cfg.Array.traffic(&o.spec)
 	stream := c.spad.alone(cost.Stream, traffic)
 	now := c.spad.array.at(edge)
+	if a.wants != already && now >= a.turnAt {
+		a.takeTurn() // its timer is of this instant, too
+	}
 	o.lag, o.stretch = c.spad.array.lag(edge), cycles(stream-cost.Stream)
 	begin, before := now+cycles(cost.Preload), max(now, a.streamEnd)
 	if a.streamEnd > 0 {
@@ -91,7 +112,13 @@ func (a *arrayUnit) schedule(o *arrayOp) {
 	} else {
 		a.openAt = a.lastEnd
 	}
-	c.want(abi.UnitArray, demandOf(traffic, int64(a.streamEnd-before)/cycleTicks))
+	wants := demandOf(traffic, int64(a.streamEnd-before)/cycleTicks)
+	switch {
+	case before <= now:
+		c.want(abi.UnitArray, wants)
+	case wants != c.spad.demand[abi.UnitArray]:
+		a.wants, a.turnAt = wants, before
+	}
 	a.arm()
 }
 

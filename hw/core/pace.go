@@ -3,7 +3,7 @@ package core
 // ticks are a unit's own time: cycles in 1/cycleTicks.
 type ticks int64
 
-const cycleTicks = 1 << 16
+const cycleTicks = 1 << 12
 
 func cycles(n int64) ticks { return ticks(n * cycleTicks) }
 

@@ -91,3 +91,61 @@ func TestScratchpadStall(t *testing.T) {
 		assert.Equal(t, int64(stall), m.seen[0].ScratchStall, "%d banks", banks)
 	}
 }
+
+// A product that wants little and one that wants more than the banks have, in either
+// order, beside a vector operation that wants twice as much: each gets what the others
+// leave, as long as it is under way itself.
+func TestUnitsShareTheBanks(t *testing.T) {
+	cfg := testConfig()
+	cfg.Core.PortBytes, cfg.Scratchpad = 16, ScratchpadConfig{Size: 4 * sim.MiB, Banks: 8, BankBytes: 8} // 64 bytes a cycle
+	const rows = 4096
+	heavy := abi.MicroOp{Unit: abi.UnitArray, InType: abi.I8, Rows: rows, Cols: 8, Depth: 8, Flags: abi.MicroAccumulate, Spad: [4]uint32{0, 200000, 1 << 20}}
+	light := abi.MicroOp{Unit: abi.UnitArray, InType: abi.F32, Rows: rows, Cols: 8, Depth: 1, Spad: heavy.Spad}
+	vector := abi.MicroOp{Unit: abi.UnitVector, Op: abi.VecMap, InType: abi.F32, OutType: abi.F32, Rows: 1024, Cols: 64, Spad: [4]uint32{2 << 20, 0, 2 << 20}}
+	const (
+		heavyBytes  = rows * (8 + 2*4*8) // operands, and sums read and written
+		vectorBytes = 1024 * 64 * 8
+		lightCycles = rows * 4 // of f32
+	)
+	for _, test := range []struct {
+		name string
+		ops  []abi.MicroOp
+		want int64
+	}{
+		{"heavy", []abi.MicroOp{heavy}, heavyBytes / 64},
+		{"light", []abi.MicroOp{light}, lightCycles},
+		{"vector", []abi.MicroOp{vector}, vectorBytes / 64},
+		{"heavy beside vector", []abi.MicroOp{heavy, vector}, (heavyBytes + vectorBytes) / 64},
+		{"light beside vector", []abi.MicroOp{light, vector}, lightCycles},
+		{"heavy and light", []abi.MicroOp{heavy, light}, heavyBytes/64 + lightCycles},
+		{"heavy, then light, beside vector", []abi.MicroOp{heavy, light, vector}, 2*heavyBytes/64 + lightCycles},
+		{"light, then heavy, beside vector", []abi.MicroOp{light, heavy, vector}, lightCycles + heavyBytes/64},
+	} {
+		m := newMachine(t, cfg, 0, 1<<16)
+		took, o := m.mustRun(t, programAt(m, 8192, test.ops))
+		assert.InDelta(t, test.want, int64(took/ns), 200, test.name)
+		assert.Equal(t, took, o.Launch.Result.Bill.Total(), test.name)
+	}
+}
+
+// Loads or stores that the port bounds leave a product the rest of the banks, but for
+// the first, of which nothing is known yet; and all again when they are over. The next
+// launch knows nothing of them.
+func TestPortTakesItsPartOfTheBanks(t *testing.T) {
+	cfg := testConfig()
+	cfg.Core.PortBytes, cfg.Scratchpad = 16, ScratchpadConfig{Size: 4 * sim.MiB, Banks: 8, BankBytes: 8} // 64 bytes a cycle
+	const rows, bytes = 4096, 4096 * (8 + 2*4*8)
+	product := abi.MicroOp{Unit: abi.UnitArray, InType: abi.I8, Rows: rows, Cols: 8, Depth: 8, Flags: abi.MicroAccumulate, Spad: [4]uint32{0, 200000, 1 << 20}}
+	for name, unit := range map[string]uint8{"loads": abi.UnitLoad, "stores": abi.UnitStore} {
+		move := abi.MicroOp{Unit: unit, InType: abi.I8, OutType: abi.I8, Mem: 1 << 14, Rows: 16, Cols: 256, MemStride: 256, SpadStride: 256, Spad: [4]uint32{2 << 20}}
+		m := newMachine(t, cfg, 0, 1<<16)
+		m.mem.latency = ns
+		k := programAt(m, 8192, append(many(10, move), product))
+		first, _ := m.mustRun(t, k)
+		const one, all = 4096 / 16, 10 * 4096 / 16
+		want := all + (bytes-one*64-(all-one)*48)/64
+		assert.InDelta(t, want, int64(first/ns), 150, name)
+		again, _ := m.mustRun(t, k)
+		assert.Equal(t, first, again, name)
+	}
+}
