@@ -143,14 +143,19 @@ func New(e *sim.Engine, name string, c Config, dma []int) *Link {
 	return l
 }
 
-// size chooses how large segments may be: a page, less when tags or credits are few.
+// size chooses how large segments may be: a page, less when tags or credits are few,
+// or when more than half a per cent of the tags were left over.
 func (l *Link) size() {
 	c := &l.c
 	reads := page / int64(c.MRRS)
 	reads = min(c.Tags.portion(reads), c.NonPostedCredits.portion(reads),
 		max(1, c.CompletionCredits.portion(reads*c.oneRead())/c.oneRead()))
+	reads = floorPower(reads)
+	for c.Tags != Unlimited && int64(c.Tags)%reads > int64(c.Tags)/200 {
+		reads /= 2
+	}
 	writes := c.PostedCredits.portion(page / int64(c.MPS))
-	l.readSize = floorPower(reads) * int64(c.MRRS)
+	l.readSize = reads * int64(c.MRRS)
 	l.writeSize = floorPower(writes) * int64(c.MPS)
 	flight := int64(c.TLPRate()) / 1000 * (int64(c.Latency) / 1000) / 1e6 // bytes on their way
 	l.window = 2*flight + 8*l.writeSize
