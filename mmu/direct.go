@@ -87,7 +87,7 @@ func (s *splitter) onDirectDone(i uint64) {
 	epoch := d.epoch
 	d.next, s.freeD = s.freeD, int32(i)
 	s.window.leave(epoch) // who waits for that may send more
-	s.live--
+	s.live--              // as in end, which the compiler does not put here
 	s.e.Fire(r.Done)
 	s.rest()
 }

@@ -2,13 +2,13 @@ package sim
 
 // at returns when the busy period's first n bytes are through.
 func (l *Link) at(n Bytes) Time {
-	return l.base + Time(mulDiv(int64(n), int64(Second), int64(l.c.Rate)))
+	return l.base + Time(MulDiv(int64(n), int64(Second), int64(l.c.Rate)))
 }
 
 // reached returns the least number of bytes of the current grant that are
 // through at now or later.
 func (l *Link) reached() Bytes {
-	n := Bytes(mulDivCeil(int64(l.e.now-l.base), int64(l.c.Rate), int64(Second)))
+	n := Bytes(MulDivCeil(int64(l.e.now-l.base), int64(l.c.Rate), int64(Second)))
 	return max(0, n-l.sent)
 }
 

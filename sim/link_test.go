@@ -108,7 +108,7 @@ func bruteLink(c LinkConfig, msgs []linkMsg) []Time {
 			n++
 			grant++
 			credit--
-			now = base + Time(mulDiv(int64(n), int64(Second), int64(c.Rate)))
+			now = base + Time(MulDiv(int64(n), int64(Second), int64(c.Rate)))
 		}
 		if j.left == 0 {
 			sent[j.i] = now
@@ -200,7 +200,7 @@ func TestLinkConservesBandwidth(t *testing.T) {
 		s := r.l.Stats()
 		assert.EqualValues(t, total, s.Bytes)
 		assert.EqualValues(t, len(msgs), s.Messages)
-		assert.EqualValues(t, mulDiv(int64(total), int64(Second), int64(c.Rate)), s.Busy, "saturated: drift-free")
+		assert.EqualValues(t, MulDiv(int64(total), int64(Second), int64(c.Rate)), s.Busy, "saturated: drift-free")
 		var bySource, queued int64
 		for i := range s.BySource {
 			bySource += s.BySource[i]

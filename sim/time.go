@@ -28,8 +28,9 @@ func (t Time) Seconds() float64 { return float64(t) / float64(Second) }
 // Nanoseconds returns t in whole nanoseconds, rounded down.
 func (t Time) Nanoseconds() int64 { return int64(t / Nanosecond) }
 
-// mulDiv returns a*b/c rounded down with a 128-bit intermediate. a, b ≥ 0, c > 0.
-func mulDiv(a, b, c int64) int64 {
+// MulDiv returns a*b/c rounded down with a 128-bit intermediate. a, b ≥ 0, c > 0, and
+// the result has 63 bits; anything else panics.
+func MulDiv(a, b, c int64) int64 {
 	q, _ := mulDivRem(a, b, c)
 	return q
 }
@@ -50,7 +51,8 @@ func badMulDiv(a, b, c int64) {
 	panic(fmt.Sprintf("sim: %d×%d/%d is negative or does not fit 63 bits", a, b, c))
 }
 
-func mulDivCeil(a, b, c int64) int64 {
+// MulDivCeil is MulDiv rounded up.
+func MulDivCeil(a, b, c int64) int64 {
 	q, r := mulDivRem(a, b, c)
 	if r != 0 {
 		q++
@@ -75,11 +77,11 @@ func NewClock(hz Hertz) Clock {
 func (c Clock) Hz() Hertz { return Hertz(c.hz) }
 
 // Edge returns the instant of edge n.
-func (c Clock) Edge(n int64) Time { return Time(mulDiv(n, int64(Second), c.hz)) }
+func (c Clock) Edge(n int64) Time { return Time(MulDiv(n, int64(Second), c.hz)) }
 
 // EdgeAtOrAfter returns the number of the first edge at or after t.
 func (c Clock) EdgeAtOrAfter(t Time) int64 {
-	n := mulDiv(int64(t), c.hz, int64(Second))
+	n := MulDiv(int64(t), c.hz, int64(Second))
 	if c.Edge(n) < t {
 		n++
 	}
@@ -91,7 +93,7 @@ func (c Clock) EdgeAtOrAfter(t Time) int64 {
 func (c Clock) After(t Time, n int64) Time { return c.Edge(c.EdgeAtOrAfter(t) + n) }
 
 // Duration returns the length of n cycles, rounded up to the picosecond.
-func (c Clock) Duration(n int64) Time { return Time(mulDivCeil(n, int64(Second), c.hz)) }
+func (c Clock) Duration(n int64) Time { return Time(MulDivCeil(n, int64(Second), c.hz)) }
 
 // Cycles returns how many whole cycles fit in d, rounded up.
-func (c Clock) Cycles(d Time) int64 { return mulDivCeil(int64(d), c.hz, int64(Second)) }
+func (c Clock) Cycles(d Time) int64 { return MulDivCeil(int64(d), c.hz, int64(Second)) }

@@ -61,15 +61,15 @@ func TestMulDivIsExactIn128Bits(t *testing.T) {
 		a := rapid.Int64Range(0, int64(Never)).Draw(t, "a")
 		c := rapid.Int64Range(1, int64(Never)).Draw(t, "c")
 		b := rapid.Int64Range(0, c).Draw(t, "b")
-		assert.Equal(t, bigDiv(a, b, c, false), mulDiv(a, b, c))
-		assert.Equal(t, bigDiv(a, b, c, true), mulDivCeil(a, b, c))
+		assert.Equal(t, bigDiv(a, b, c, false), MulDiv(a, b, c))
+		assert.Equal(t, bigDiv(a, b, c, true), MulDivCeil(a, b, c))
 	})
 }
 
 func TestTimeRefusesWhatDoesNotFit(t *testing.T) {
 	for name, f := range map[string]func(){
 		"past 106 days":  func() { NewClock(1).Edge(9_300_000) },
-		"64 bits":        func() { mulDiv(int64(Never), 3, 2) },
+		"64 bits":        func() { MulDiv(int64(Never), 3, 2) },
 		"negative":       func() { NewClock(1e9).Edge(-1) },
 		"no frequency":   func() { NewClock(0) },
 		"above 1 THz":    func() { NewClock(1e12 + 1) },

@@ -146,7 +146,7 @@ func (r Rate) MarshalText() ([]byte, error) { return []byte(r.String()), nil }
 func (t Time) MarshalText() ([]byte, error) { return []byte(t.String()), nil }
 
 // TimeFor returns how long n bytes take at rate r, rounded up to the picosecond.
-func (r Rate) TimeFor(n Bytes) Time { return Time(mulDivCeil(int64(n), int64(Second), int64(r))) }
+func (r Rate) TimeFor(n Bytes) Time { return Time(MulDivCeil(int64(n), int64(Second), int64(r))) }
 
 // MarshalJSON writes a Time as a number of picoseconds: in results the name of
 // a field carries the unit (`_ps`).

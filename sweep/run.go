@@ -116,12 +116,12 @@ type finished struct {
 func (r *runner) run(ctx context.Context, left []int) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	todo, done := make(chan int), make(chan finished)
+	points, done := make(chan int), make(chan finished)
 	go func() {
-		defer close(todo)
+		defer close(points)
 		for _, i := range left {
 			select {
-			case todo <- i:
+			case points <- i:
 			case <-ctx.Done():
 				return
 			}
@@ -130,7 +130,7 @@ func (r *runner) run(ctx context.Context, left []int) error {
 	var workers sync.WaitGroup
 	for range min(r.o.Workers, len(left)) {
 		workers.Go(func() {
-			for i := range todo {
+			for i := range points {
 				res, err := r.plan.simulate(ctx, &r.plan.Points[i])
 				done <- finished{res, err}
 			}

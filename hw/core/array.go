@@ -1,8 +1,6 @@
 package core
 
 import (
-	"math/bits"
-
 	"github.com/presi-sim/presi/hw/abi"
 )
 
@@ -183,21 +181,3 @@ func (c *ArrayConfig) traffic(s *ArraySpec) int64 {
 
 // ceilDiv returns ⌈a/b⌉ for a ≥ 0, b > 0.
 func ceilDiv(a, b int64) int64 { return (a + b - 1) / b }
-
-// mulDiv returns ⌊a·b/c⌋ with a 128-bit intermediate; a, b ≥ 0, c > 0, and the
-// result must fit.
-func mulDiv(a, b, c int64) int64 {
-	hi, lo := bits.Mul64(uint64(a), uint64(b))
-	q, _ := bits.Div64(hi, lo, uint64(c))
-	return int64(q)
-}
-
-// mulDivCeil is mulDiv rounded up.
-func mulDivCeil(a, b, c int64) int64 {
-	hi, lo := bits.Mul64(uint64(a), uint64(b))
-	q, r := bits.Div64(hi, lo, uint64(c))
-	if r != 0 {
-		q++
-	}
-	return int64(q)
-}

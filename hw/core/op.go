@@ -141,7 +141,7 @@ func (o *memOp) path(now sim.Time) hw.Bill {
 		b[hw.Memory] += d
 		return b
 	}
-	part := func(t sim.Time) sim.Time { return sim.Time(mulDiv(int64(d), int64(t), int64(o.waited))) }
+	part := func(t sim.Time) sim.Time { return sim.Time(sim.MulDiv(int64(d), int64(t), int64(o.waited))) }
 	translation, port, link := part(o.stalled), part(o.ported), part(o.remote)
 	b[hw.Translation] += translation
 	b[hw.Scratchpad] += port

@@ -1,5 +1,7 @@
 package core
 
+import "github.com/presi-sim/presi/sim"
+
 // ticks are a unit's own time: cycles in 1/cycleTicks.
 type ticks int64
 
@@ -21,7 +23,7 @@ func startAt(edge int64) pace { return pace{since: edge, gets: 1, want: 1} }
 
 // at returns the own time at an edge, which is not before the last change.
 func (p *pace) at(edge int64) ticks {
-	return p.own + ticks(mulDiv((edge-p.since)*cycleTicks, p.gets, p.want))
+	return p.own + ticks(sim.MulDiv((edge-p.since)*cycleTicks, p.gets, p.want))
 }
 
 // edge returns the first edge at which the own time is t, or the last change's if
@@ -30,7 +32,7 @@ func (p *pace) edge(t ticks) int64 {
 	if t <= p.own {
 		return p.since
 	}
-	return p.since + ceilDiv(mulDivCeil(int64(t-p.own), p.want, p.gets), cycleTicks)
+	return p.since + ceilDiv(sim.MulDivCeil(int64(t-p.own), p.want, p.gets), cycleTicks)
 }
 
 // lag returns how far the own time is behind at an edge.

@@ -1,6 +1,9 @@
 package core
 
-import "github.com/presi-sim/presi/hw/abi"
+import (
+	"github.com/presi-sim/presi/hw/abi"
+	"github.com/presi-sim/presi/sim"
+)
 
 // productExpander expands GEMM and CONV: outer and batch, then rows and columns
 // in the descriptor's order, the depth innermost. Each step of the depth is two
@@ -67,7 +70,7 @@ func (p *plan) unit() int64 {
 }
 
 // share returns the i-th of n parts of x.
-func share(i, n, x int64) (lo, hi int64) { return mulDiv(i, x, n), mulDiv(i+1, x, n) }
+func share(i, n, x int64) (lo, hi int64) { return sim.MulDiv(i, x, n), sim.MulDiv(i+1, x, n) }
 
 func (g *productExpander) counts() {
 	p := g.p

@@ -93,8 +93,8 @@ func (l *Link) Interrupt(vector int, addr uint64, data uint32) {
 	l.pump()
 }
 
-// newTransfer returns a transfer of bytes that is asked for now. It is cleared
-// in its place: as a whole value it would be made elsewhere and copied.
+// newTransfer returns a transfer of bytes that begins at this instant. It is cleared in
+// its place, which spares a copy.
 func (l *Link) newTransfer(bytes int64) (uint32, *transfer) {
 	i, t := l.transfers.take()
 	*t = transfer{}
