@@ -244,17 +244,18 @@ func (m *memUnit) retire() bool {
 	}
 	if q.head == q.next {
 		c.want(m.unit, 0)
+	} else {
+		c.want(m.unit, m.wants)
 	}
 	return some
 }
 
-// measure has the unit want of the scratchpad what it has moved of late, which memory
-// bounds more often than the port.
+// measure finds what the unit wants of the scratchpad: what it has moved of late, which
+// memory bounds more often than the port.
 func (m *memUnit) measure() {
 	c, now := m.c, m.c.e.Now()
 	if now > m.since && m.moved > 0 {
 		m.wants = min(demandOf(m.moved, c.clock.Cycles(now-m.since)), int64(c.cfg.Core.PortBytes)*demandUnit)
 		m.since, m.moved = now, 0
-		c.want(m.unit, m.wants)
 	}
 }
