@@ -201,6 +201,14 @@ func TestOrderedStops(t *testing.T) {
 	require.NoError(t, Ordered(context.Background(), 0, 2, func(i int) int { return i }, func(int, int) error { return errors.New("nothing") }))
 }
 
+// counted holds the counts of rows against those of others that mean the same.
+func counted(t *testing.T, want, got []map[string]any) {
+	for i := range want {
+		require.Equal(t, want[i]["cycles"], got[i]["cycles"])
+		require.Equal(t, want[i]["util_pct"], got[i]["util_pct"])
+	}
+}
+
 // A convolution is counted as SCALE-Sim counts it: alexnet's first layer, and
 // one whose stride does not divide.
 func TestConvolution(t *testing.T) {
@@ -211,10 +219,7 @@ func TestConvolution(t *testing.T) {
 	require.ErrorContains(t, failed[0], "row 3: filt_h")
 	gemm, failed := run(t, k, "M,K,N,array_h,array_w,overlap\n3025,363,96,8,8,scalesim\n16,36,8,8,8,scalesim\n", 1)
 	require.Empty(t, failed)
-	for i := range gemm {
-		require.Equal(t, gemm[i]["cycles"], conv[i]["cycles"])
-		require.Equal(t, gemm[i]["util_pct"], conv[i]["util_pct"])
-	}
+	counted(t, gemm, conv)
 }
 
 // Channels and filters are those of all groups, as in a workload: a depthwise
@@ -228,10 +233,7 @@ func TestConvolutionInGroups(t *testing.T) {
 	require.ErrorContains(t, failed[1], "row 4: groups")
 	gemm, failed := run(t, k, "M,K,N,groups,line,array_h,array_w\n3136,9,1,64,56,16,16\n3136,144,32,4,56,16,16\n", 1)
 	require.Empty(t, failed)
-	for i := range gemm {
-		require.Equal(t, gemm[i]["cycles"], conv[i]["cycles"])
-		require.Equal(t, gemm[i]["util_pct"], conv[i]["util_pct"])
-	}
+	counted(t, gemm, conv)
 	cycles, util := conv[0]["cycles"].(float64), conv[0]["util_pct"].(float64)
 	require.InEpsilon(t, 56*56*64*9, util/100*cycles*16*16, 1e-9, "multiply-accumulates")
 }
